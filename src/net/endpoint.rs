@@ -1,0 +1,153 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Where a stream begins or ends.
+///
+/// As text: `127.0.0.1:80`, `[::1]:80`, `example.org:80`, `:80` (all IPv4 interfaces) and
+/// `unix:/run/x.sock`.
+///
+/// ```
+/// use hio::net::Endpoint;
+/// let at: Endpoint = ":5000".parse()?;
+/// assert_eq!(at.to_string(), "0.0.0.0:5000");
+/// assert_eq!(at.dialable().to_string(), "127.0.0.1:5000");
+/// assert!("nowhere".parse::<Endpoint>().is_err());
+/// # Ok::<(), hio::net::EndpointError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// TCP over IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A host name that has yet to be resolved, and a TCP port.
+    Name(String, u16),
+    /// A Unix stream socket in the file system.
+    Unix(PathBuf),
+    /// A Unix stream socket without a name, as most that dial are.
+    Unnamed,
+}
+
+impl Endpoint {
+    /// A Unix socket at `path`.
+    pub fn unix(path: impl AsRef<Path>) -> Self {
+        Self::Unix(path.as_ref().to_path_buf())
+    }
+
+    /// A host and a port. An empty host means all IPv4 interfaces, a literal address itself.
+    #[must_use]
+    pub fn host(host: &str, port: u16) -> Self {
+        if host.is_empty() {
+            return Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+        }
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|h| h.strip_suffix(']'))
+            .unwrap_or(host);
+        bare.parse::<IpAddr>().map_or_else(
+            |_| Self::Name(host.to_owned(), port),
+            |ip| Self::Tcp(SocketAddr::new(ip, port)),
+        )
+    }
+
+    /// The port, where there is one.
+    #[must_use]
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(addr) => Some(addr.port()),
+            Self::Name(_, port) => Some(*port),
+            Self::Unix(_) | Self::Unnamed => None,
+        }
+    }
+
+    /// The TCP address, where it is known.
+    #[must_use]
+    pub const fn addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(addr) => Some(*addr),
+            _ => None,
+        }
+    }
+
+    /// What a client on this machine dials to get here: hio's `eha`. All interfaces become the
+    /// loopback one of the same family.
+    #[must_use]
+    pub fn dialable(&self) -> Self {
+        match self {
+            Self::Tcp(addr) if addr.ip().is_unspecified() => {
+                let ip = match addr.ip() {
+                    IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                };
+                Self::Tcp(SocketAddr::new(ip, addr.port()))
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Tcp(addr)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => write!(f, "{addr}"),
+            Self::Name(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unnamed => f.write_str("unix:(unnamed)"),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let wrong = |why| EndpointError {
+            text: text.to_owned(),
+            why,
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err(wrong("the path is empty")),
+                _ => Ok(Self::unix(path)),
+            };
+        }
+        let (host, port) = text
+            .rsplit_once(':')
+            .ok_or_else(|| wrong("HOST:PORT is wanted"))?;
+        // Digits only: `parse` alone would take a sign.
+        if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(wrong("the port must be a number"));
+        }
+        let port = port
+            .parse()
+            .map_err(|_| wrong("the port must be at most 65535"))?;
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        if host.contains(':') && !bracketed {
+            return Err(wrong("an IPv6 address needs brackets, as in [::1]:80"));
+        }
+        if bracketed && host[1..host.len() - 1].parse::<Ipv6Addr>().is_err() {
+            return Err(wrong("no IPv6 address between the brackets"));
+        }
+        let name = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+        if host.contains(name) {
+            return Err(wrong(
+                "the host name has a character that names cannot have",
+            ));
+        }
+        Ok(Self::host(host, port))
+    }
+}
+
+/// Text that is no [`Endpoint`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bad address {text:?}: {why}")]
+pub struct EndpointError {
+    text: String,
+    why: &'static str,
+}

@@ -1,0 +1,206 @@
+//! The network seam: everything a doer sees of the outside comes through one [`Net`].
+//!
+//! The net owns the sockets, callers hold ids. [`MioNet`] is the operating system's network,
+//! [`NullNet`] has no sockets at all; decorators and simulators are further `impl Net`. Sockets
+//! are gathered in [`Group`]s; a group with readiness *marks* wakes its [`Owner`].
+//!
+//! "Not yet" is data here, never an error: [`Net::read`] gives `None`, [`Net::write`] takes
+//! nothing, [`Net::connected`] says `false`.
+
+mod endpoint;
+mod error;
+mod ids;
+mod mio;
+mod null;
+mod options;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::mio::MioNet;
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::NetError;
+pub use ids::{Group, Owner, Sid};
+pub use null::NullNet;
+pub use options::{ConnectOptions, Keepalive, ListenOptions, Shutdown, SocketOption};
+
+use crate::tyme::Tyme;
+
+/// The only door to the outside: clock, entropy, names and sockets. Object safe.
+///
+/// # How a caller works with it
+/// 1. Open a [`group`](Self::group), then sockets in it.
+/// 2. [`poll`](Self::poll) collects readiness; [`ready`](Self::ready) hands over the sockets of a
+///    group that have a mark and takes the marks away.
+/// 3. Work on each of them until it says "not yet". Whoever stops earlier (a budget, a full
+///    buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
+///    acts: readiness is told by edges.
+///
+/// A [`Sid`] of a closed socket goes nowhere: operations on it give [`NetError::Stale`].
+pub trait Net {
+    /// The net's clock. In real nets it is monotonic and starts near zero.
+    fn now(&mut self) -> Tyme;
+
+    /// Wall time since 1970 UTC, for certificates and logs.
+    fn wall(&mut self) -> Duration;
+
+    /// Fills `out` with entropy.
+    fn entropy(&mut self, out: &mut [u8]);
+
+    /// Waits for readiness, at most until `until` on the net's clock, and marks what became ready.
+    ///
+    /// A moment that has passed means "look, do not wait"; [`Tyme::NEVER`] waits without end. May
+    /// return early and with nothing. Marks that were there before do not end the wait.
+    ///
+    /// # Errors
+    /// Only when polling itself is broken.
+    fn poll(&mut self, until: Tyme) -> Result<(), NetError>;
+
+    /// Appends the owners of all groups that have marks, each once. Takes nothing away.
+    fn woken(&mut self, out: &mut Vec<Owner>);
+
+    /// Opens a group of sockets.
+    fn group(&mut self, owner: Owner) -> Group;
+
+    /// Gives a group to another owner.
+    fn set_owner(&mut self, group: Group, owner: Owner);
+
+    /// Closes a group and every socket in it.
+    fn close_group(&mut self, group: Group);
+
+    /// Appends the marked sockets of a group in ascending order and takes their marks.
+    fn ready(&mut self, group: Group, out: &mut Vec<Sid>);
+
+    /// Marks a socket, as if it had just become ready.
+    fn mark(&mut self, sid: Sid);
+
+    /// Opens a listening socket.
+    ///
+    /// # Errors
+    /// The address is in use, not to be had, or a path is too long or not permitted.
+    fn listen(
+        &mut self,
+        group: Group,
+        at: &Endpoint,
+        options: &ListenOptions,
+    ) -> Result<Sid, NetError>;
+
+    /// Takes one waiting connection into the listener's group, marked; `None` when none waits.
+    ///
+    /// # Errors
+    /// [`NetError::Exhausted`] when the process is out of descriptors or the system out of
+    /// memory; the listener lives on. A connection that died while it waited is passed over.
+    fn accept(&mut self, listener: Sid) -> Result<Option<(Sid, Endpoint)>, NetError>;
+
+    /// Starts a connection; [`connected`](Self::connected) tells how it ended.
+    ///
+    /// # Errors
+    /// What can be said at once: no route, no descriptor, no such path, a name instead of an
+    /// address.
+    fn connect(
+        &mut self,
+        group: Group,
+        to: &Endpoint,
+        options: &ConnectOptions,
+    ) -> Result<Sid, NetError>;
+
+    /// Whether a started connection stands: `false` while it is under way.
+    ///
+    /// # Errors
+    /// Why it failed.
+    fn connected(&mut self, sid: Sid) -> Result<bool, NetError>;
+
+    /// Reads into `buf`: `None` when nothing is there yet, `Some(0)` at the end of the stream.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    fn read(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<usize>, NetError>;
+
+    /// Writes from `data` and says how much was taken; 0 when nothing can be taken yet.
+    ///
+    /// # Errors
+    /// The connection is lost, or its sending side was shut down.
+    fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError>;
+
+    /// Shuts down one side or both.
+    ///
+    /// # Errors
+    /// The connection is gone already.
+    fn shutdown(&mut self, sid: Sid, how: Shutdown) -> Result<(), NetError>;
+
+    /// Closes a socket at once. A stale id is ignored.
+    fn close(&mut self, sid: Sid);
+
+    /// Looks a host name up, without ever blocking. Ask again while it is pending.
+    fn resolve(&mut self, name: &str) -> Lookup;
+
+    /// The address a socket is bound to.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    fn local(&self, sid: Sid) -> Result<Endpoint, NetError>;
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    /// The socket is gone or not connected.
+    fn peer(&self, sid: Sid) -> Result<Endpoint, NetError>;
+
+    /// The actual sizes of the socket's (send, receive) buffers in bytes.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    fn buffer_sizes(&self, sid: Sid) -> Result<(usize, usize), NetError>;
+
+    /// Sets an option on an open socket.
+    ///
+    /// # Errors
+    /// The socket is gone, or the system refuses.
+    fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError>;
+
+    /// Makes a handle that ends a [`poll`](Self::poll) from another thread, where there is one.
+    fn interrupt(&mut self) -> Option<Interrupt> {
+        None
+    }
+
+    /// The descriptor to watch for readiness in a foreign loop, where there is one.
+    #[cfg(unix)]
+    fn poll_fd(&self) -> Option<std::os::fd::RawFd> {
+        None
+    }
+}
+
+/// How a name look-up stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Under way: ask again after the next poll.
+    Pending,
+    /// The addresses, best first; never empty.
+    Ready(Vec<IpAddr>),
+    /// There are none.
+    Failed(NetError),
+}
+
+/// Ends a net's poll early, from any thread. Safe to call in a signal handler.
+#[derive(Clone)]
+pub struct Interrupt(Arc<dyn Fn() + Send + Sync>);
+
+impl Interrupt {
+    /// Wraps what ends the poll.
+    pub fn new(fire: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fire))
+    }
+
+    /// Ends the poll under way, or else the next one.
+    pub fn fire(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interrupt")
+    }
+}

@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+/// Which side of a connection to shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shutdown {
+    /// No more is read.
+    Receive,
+    /// No more is sent: the peer sees the end of the stream.
+    Send,
+    /// Neither.
+    Both,
+}
+
+/// How the system probes a silent connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Probes without an answer before the connection counts as lost.
+    pub probes: u32,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(60),
+            interval: Duration::from_secs(10),
+            probes: 6,
+        }
+    }
+}
+
+/// Options of a listening socket and of what it accepts. TCP's are ignored on Unix sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenOptions {
+    /// Connections that may wait to be accepted. Default 1024; the system may cap it.
+    pub backlog: u32,
+    /// Send small segments at once (TCP_NODELAY) on accepted connections. On by default.
+    pub nodelay: bool,
+    /// Probe silent accepted connections. Off by default.
+    pub keepalive: Option<Keepalive>,
+    /// Bind although old connections linger in TIME_WAIT (SO_REUSEADDR). On by default.
+    pub reuse_addr: bool,
+    /// Share the port with other sockets that say so too (SO_REUSEPORT). Off by default.
+    pub reuse_port: bool,
+    /// An IPv6 socket takes no IPv4. Default: on, the same on every platform.
+    pub v6_only: bool,
+    /// At least so many bytes for the system's send buffer; 0 leaves the system's choice.
+    pub send_buffer: usize,
+    /// At least so many bytes for the system's receive buffer; 0 leaves the system's choice.
+    pub recv_buffer: usize,
+    /// What `close` does with data the peer has not taken (SO_LINGER) on accepted connections.
+    /// `Some(ZERO)` resets the connection. Default: the system sends it in the background.
+    pub linger: Option<Duration>,
+    /// Remove a Unix socket file at the path when nobody listens behind it. On by default; a
+    /// file that is no socket, or one that is in use, is never touched.
+    pub unlink_stale: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            backlog: 1024,
+            nodelay: true,
+            keepalive: None,
+            reuse_addr: true,
+            reuse_port: false,
+            v6_only: true,
+            send_buffer: 0,
+            recv_buffer: 0,
+            linger: None,
+            unlink_stale: true,
+        }
+    }
+}
+
+/// Options of a dialled connection. TCP's are ignored on Unix sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// Send small segments at once (TCP_NODELAY). On by default.
+    pub nodelay: bool,
+    /// Probe when silent. Off by default.
+    pub keepalive: Option<Keepalive>,
+    /// At least so many bytes for the system's send buffer; 0 leaves the system's choice.
+    pub send_buffer: usize,
+    /// At least so many bytes for the system's receive buffer; 0 leaves the system's choice.
+    pub recv_buffer: usize,
+    /// What `close` does with data the peer has not taken (SO_LINGER). `Some(ZERO)` resets.
+    pub linger: Option<Duration>,
+    /// The address to dial from; `None` leaves it to the system.
+    pub from: Option<super::Endpoint>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            nodelay: true,
+            keepalive: None,
+            send_buffer: 0,
+            recv_buffer: 0,
+            linger: None,
+            from: None,
+        }
+    }
+}
+
+/// An option that can be set on an open socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketOption {
+    /// TCP_NODELAY.
+    Nodelay(bool),
+    /// Keepalive probes, or none.
+    Keepalive(Option<Keepalive>),
+    /// SO_LINGER.
+    Linger(Option<Duration>),
+    /// At least so many bytes for the send buffer.
+    SendBuffer(usize),
+    /// At least so many bytes for the receive buffer.
+    RecvBuffer(usize),
+}
