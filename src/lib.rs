@@ -5,5 +5,6 @@
 )]
 
 pub mod doing;
+pub mod link;
 pub mod net;
 pub mod tyme;
