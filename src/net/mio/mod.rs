@@ -4,6 +4,9 @@
 //! hints: a read without the flag makes no system call, a read that comes back short clears the
 //! flag, because the next byte will tell of itself by a new edge. The exception is a stream whose
 //! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read.
+//!
+//! A Unix stream is registered for reading only until a write first finds no room; the reason is
+//! at [`Socket::hears_room`](socket::Socket::hears_room).
 
 mod entropy;
 mod names;
@@ -19,12 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::mio::event::Event;
-use ::mio::{Events, Poll, Token, Waker};
+use ::mio::{Events, Poll, Registry, Token, Waker};
 
 use self::entropy::Entropy;
 use self::names::Names;
 use self::socket::Socket;
-use self::table::{CONNECTING, LISTENING, READ_CLOSED, READABLE, Table, WRITABLE};
+use self::table::{
+    CONNECTING, Entry, HEARS_ROOM, LISTENING, READ_CLOSED, READABLE, Table, WRITABLE,
+};
 use super::{
     ConnectOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup, Net, NetError, Owner,
     Shutdown, Sid, SocketOption,
@@ -33,7 +38,7 @@ use crate::tyme::{Clock, SystemClock, Tyme};
 
 /// The operating system's sockets, clock and entropy behind [`Net`].
 ///
-/// Sockets are nonblocking, closed on exec, and polled by edges with one registration each. No
+/// Sockets are nonblocking, closed on exec, and polled by edges. No
 /// operation blocks but [`poll`](Net::poll), no write raises SIGPIPE, and nothing is allocated in
 /// a poll, a read or a write once the net has grown to its load. Dropping the net closes
 /// everything and removes the files of its Unix listeners.
@@ -64,7 +69,7 @@ pub struct MioNet {
     clock: SystemClock,
     entropy: Entropy,
     names: Names,
-    waker: Option<Arc<Waker>>,
+    waker: Arc<Waker>,
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
     handed_down: Vec<(Sid, ListenOptions)>,
@@ -79,14 +84,17 @@ impl MioNet {
     /// # Errors
     /// The system has no descriptor left to poll with.
     pub fn new() -> Result<Self, NetError> {
+        let poll = Poll::new()?;
+        // Made at once, as a poll takes one only, and later there may be no descriptor for it.
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         Ok(Self {
-            poll: Poll::new()?,
+            poll,
             events: Events::with_capacity(EVENTS_MAX),
             table: Table::default(),
             clock: SystemClock::new(),
             entropy: Entropy::default(),
             names: Names::default(),
-            waker: None,
+            waker,
             handed_down: Vec::new(),
             #[cfg(unix)]
             files: Vec::new(),
@@ -159,7 +167,8 @@ impl MioNet {
         self.table.check_group(group)?;
         let sid = self.table.next_sid()?;
         socket.register(self.poll.registry(), token(sid))?;
-        self.table.insert(sid, group, socket, flags);
+        let hears_room = if socket.hears_room() { HEARS_ROOM } else { 0 };
+        self.table.insert(sid, group, socket, flags | hears_room);
         Ok(sid)
     }
 
@@ -321,16 +330,24 @@ impl Net for MioNet {
         options: &ConnectOptions,
     ) -> Result<Sid, NetError> {
         self.table.check_group(group)?;
-        let socket = match to {
-            Endpoint::Tcp(addr) => Socket::TcpStream(open::connect_tcp(*addr, options)?),
+        match to {
+            Endpoint::Tcp(addr) => {
+                let stream = open::connect_tcp(*addr, options)?;
+                self.admit(group, Socket::TcpStream(stream), CONNECTING)
+            }
             #[cfg(unix)]
-            Endpoint::Unix(path) => Socket::UnixStream(unix::connect(path, options)?),
+            Endpoint::Unix(path) => {
+                let stream = unix::connect(path, options)?;
+                let sid = self.admit(group, Socket::UnixStream(stream), WRITABLE)?;
+                // It stands already; no event tells of it.
+                self.table.mark(sid);
+                Ok(sid)
+            }
             #[cfg(not(unix))]
-            Endpoint::Unix(_) => return Err(NetError::Unsupported),
-            Endpoint::Name(..) => return Err(NetError::Unresolvable),
-            Endpoint::Unnamed => return Err(NetError::Invalid),
-        };
-        self.admit(group, socket, CONNECTING)
+            Endpoint::Unix(_) => Err(NetError::Unsupported),
+            Endpoint::Name(..) => Err(NetError::Unresolvable),
+            Endpoint::Unnamed => Err(NetError::Invalid),
+        }
     }
 
     fn connected(&mut self, sid: Sid) -> Result<bool, NetError> {
@@ -396,14 +413,16 @@ impl Net for MioNet {
         loop {
             match entry.socket.write(data) {
                 Ok(n) => {
-                    if SHORT_IS_LAST && n < data.len() {
-                        entry.clear(WRITABLE);
+                    let short = SHORT_IS_LAST && n < data.len();
+                    if short && await_room(entry, self.poll.registry(), sid).is_err() {
+                        // Nothing will tell of room, so whoever writes is to try again.
+                        self.table.mark(sid);
                     }
                     return Ok(n);
                 }
                 Err(e) => match e.kind() {
                     ErrorKind::WouldBlock => {
-                        entry.clear(WRITABLE);
+                        await_room(entry, self.poll.registry(), sid)?;
                         return Ok(0);
                     }
                     ErrorKind::Interrupted => {}
@@ -455,12 +474,8 @@ impl Net for MioNet {
         open::set_option(&socket.options(), socket.is_tcp(), option)
     }
 
-    /// `None` when the system is out of descriptors.
     fn interrupt(&mut self) -> Option<Interrupt> {
-        if self.waker.is_none() {
-            self.waker = Waker::new(self.poll.registry(), WAKER).ok().map(Arc::new);
-        }
-        let waker = Arc::clone(self.waker.as_ref()?);
+        let waker = Arc::clone(&self.waker);
         // A waker that fails has no poll left to end.
         Some(Interrupt::new(move || drop(waker.wake())))
     }
@@ -570,6 +585,16 @@ const fn token(sid: Sid) -> Token {
 #[cfg(not(target_pointer_width = "64"))]
 fn sid_of(table: &Table, token: Token) -> Option<Sid> {
     table.sid_at(token.0)
+}
+
+/// Notes that a write found no room, and sees to it that room is told of.
+fn await_room(entry: &mut Entry, registry: &Registry, sid: Sid) -> io::Result<()> {
+    if !entry.is(HEARS_ROOM) {
+        entry.socket.hear_room(registry, token(sid))?;
+        entry.flags |= HEARS_ROOM;
+    }
+    entry.clear(WRITABLE);
+    Ok(())
 }
 
 /// Why nothing can be read or written: a listener never can, others not yet.

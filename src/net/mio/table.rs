@@ -21,6 +21,9 @@ pub(super) const CONNECTING: u8 = 16;
 /// Accepts, and neither reads nor writes.
 pub(super) const LISTENING: u8 = 32;
 
+/// Room for writing is told of; see [`Socket::hears_room`].
+pub(super) const HEARS_ROOM: u8 = 64;
+
 /// An open socket and what is known of its readiness.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -151,8 +154,8 @@ impl Table {
 
     /// Takes in what the system says of a socket, and marks it when that is news for its owner.
     ///
-    /// News is all that can be read, and that writing is possible *again*: a Unix socket tells of
-    /// room for writing at every read of its peer, which must not wake anybody.
+    /// News is all that can be read, and that writing is possible *again*. Every event tells of
+    /// room for writing beside what caused it, and that must not wake anybody.
     pub(super) fn heard(&mut self, sid: Sid, readiness: u8) {
         let Ok(entry) = self.get_mut(sid) else { return };
         let news = readiness & (READABLE | (WRITABLE & !entry.flags));
