@@ -8,7 +8,9 @@
 //! A Unix stream is registered for reading only until a write first finds no room; the reason is
 //! at [`Socket::hears_room`](socket::Socket::hears_room).
 
+mod adopt;
 mod entropy;
+mod event;
 mod names;
 mod open;
 mod socket;
@@ -21,10 +23,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::mio::event::Event;
-use ::mio::{Events, Poll, Registry, Token, Waker};
+use ::mio::{Events, Poll, Registry, Waker};
 
+pub use self::adopt::StdSocket;
 use self::entropy::Entropy;
+use self::event::{WAKER, readiness, sid_of, token};
 use self::names::Names;
 use self::socket::Socket;
 use self::table::{
@@ -127,26 +130,7 @@ impl MioNet {
     /// # Errors
     /// [`NetError::Stale`] when the group is closed, or the system refuses.
     pub fn adopt(&mut self, group: Group, socket: impl Into<StdSocket>) -> Result<Sid, NetError> {
-        let socket = match socket.into() {
-            StdSocket::TcpListener(l) => {
-                l.set_nonblocking(true)?;
-                Socket::TcpListener(::mio::net::TcpListener::from_std(l))
-            }
-            StdSocket::TcpStream(s) => {
-                s.set_nonblocking(true)?;
-                Socket::TcpStream(::mio::net::TcpStream::from_std(s))
-            }
-            #[cfg(unix)]
-            StdSocket::UnixListener(l) => {
-                l.set_nonblocking(true)?;
-                Socket::UnixListener(::mio::net::UnixListener::from_std(l))
-            }
-            #[cfg(unix)]
-            StdSocket::UnixStream(s) => {
-                s.set_nonblocking(true)?;
-                Socket::UnixStream(::mio::net::UnixStream::from_std(s))
-            }
-        };
+        let socket = socket.into().nonblocking()?;
         let flags = if socket.is_listener() {
             LISTENING
         } else {
@@ -240,7 +224,7 @@ impl Net for MioNet {
         }
         for event in &self.events {
             if let Some(sid) = sid_of(&self.table, event.token()) {
-                self.table.heard(sid, readiness(event));
+                self.table.heard(sid, readiness(event), false);
             }
         }
         Ok(())
@@ -496,97 +480,6 @@ impl Drop for MioNet {
     }
 }
 
-/// An open socket of the standard library, for [`MioNet::adopt`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StdSocket {
-    /// A listening TCP socket.
-    TcpListener(std::net::TcpListener),
-    /// A connected TCP socket.
-    TcpStream(std::net::TcpStream),
-    /// A listening Unix socket.
-    #[cfg(unix)]
-    UnixListener(std::os::unix::net::UnixListener),
-    /// A connected Unix stream socket.
-    #[cfg(unix)]
-    UnixStream(std::os::unix::net::UnixStream),
-}
-
-impl From<std::net::TcpListener> for StdSocket {
-    fn from(listener: std::net::TcpListener) -> Self {
-        Self::TcpListener(listener)
-    }
-}
-
-impl From<std::net::TcpStream> for StdSocket {
-    fn from(stream: std::net::TcpStream) -> Self {
-        Self::TcpStream(stream)
-    }
-}
-
-#[cfg(unix)]
-impl From<std::os::unix::net::UnixListener> for StdSocket {
-    fn from(listener: std::os::unix::net::UnixListener) -> Self {
-        Self::UnixListener(listener)
-    }
-}
-
-#[cfg(unix)]
-impl From<std::os::unix::net::UnixStream> for StdSocket {
-    fn from(stream: std::os::unix::net::UnixStream) -> Self {
-        Self::UnixStream(stream)
-    }
-}
-
-/// What an event says, as flags of a socket. A broken connection is ready for everything, so that
-/// whoever reads or writes next is told why.
-fn readiness(event: &Event) -> u8 {
-    let mut flags = 0;
-    if event.is_readable() {
-        flags |= READABLE;
-    }
-    if event.is_writable() {
-        flags |= WRITABLE;
-    }
-    if event.is_read_closed() {
-        flags |= READABLE | READ_CLOSED;
-    }
-    if event.is_write_closed() {
-        flags |= WRITABLE;
-    }
-    if event.is_error() {
-        flags |= READABLE | WRITABLE | READ_CLOSED;
-    }
-    flags
-}
-
-/// A socket's token holds all of its id, so that an event of a closed socket goes nowhere.
-#[cfg(target_pointer_width = "64")]
-const fn token(sid: Sid) -> Token {
-    Token((sid.index() as usize) << 32 | sid.generation() as usize)
-}
-
-#[cfg(target_pointer_width = "64")]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the halves are taken apart again"
-)]
-fn sid_of(_: &Table, token: Token) -> Option<Sid> {
-    (token != WAKER).then(|| Sid::new((token.0 >> 32) as u32, token.0 as u32))
-}
-
-/// A token without room for the generation. An event of a closed socket can reach the one in its
-/// place only when its descriptor was duplicated, and then it is a wrong hint at most.
-#[cfg(not(target_pointer_width = "64"))]
-const fn token(sid: Sid) -> Token {
-    Token(sid.index() as usize)
-}
-
-#[cfg(not(target_pointer_width = "64"))]
-fn sid_of(table: &Table, token: Token) -> Option<Sid> {
-    table.sid_at(token.0)
-}
-
 /// Notes that a write found no room, and sees to it that room is told of.
 fn await_room(entry: &mut Entry, registry: &Registry, sid: Sid) -> io::Result<()> {
     if !entry.is(HEARS_ROOM) {
@@ -639,4 +532,3 @@ const EVENTS_MAX: usize = 1024;
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Dead connections that one accept passes over before it gives up for now.
 const DEAD_MAX: usize = 64;
-const WAKER: Token = Token(usize::MAX);
