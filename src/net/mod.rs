@@ -101,8 +101,8 @@ pub trait Net {
     ///
     /// # Errors
     /// [`NetError::Exhausted`] when the process is out of descriptors or the system out of
-    /// memory. The listener lives on and keeps its readiness: no mark follows, so whoever accepts
-    /// tries again after a pause. A connection that died while it waited is passed over;
+    /// memory; some systems say so although nobody waits. The listener lives on and keeps its
+    /// readiness: no mark follows, so whoever accepts tries again after a pause. A connection that died while it waited is passed over;
     /// [`NetError::Aborted`] after many of those in a row, to be treated the same way.
     fn accept(&mut self, listener: Sid) -> Result<Option<(Sid, Endpoint)>, NetError>;
 

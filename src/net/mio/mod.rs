@@ -180,7 +180,9 @@ impl MioNet {
             (_, None) => {}
         }
         if let Ok(sid) = admitted {
-            if options.send_buffer > 0 || options.recv_buffer > 0 {
+            // Unlike TCP's, Unix connections have buffers of their own from the start.
+            let buffers = options.send_buffer > 0 || options.recv_buffer > 0;
+            if buffers || !open::INHERITED {
                 self.handed_down.push((sid, options.clone()));
             }
         }

@@ -59,14 +59,16 @@ impl Socket {
         }
     }
 
-    /// Registers a Unix stream for room as well, which it tells of at once if there is some.
+    /// Registers a stream for room as well, which it tells of at once if there is some.
     pub(super) fn hear_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
         match self {
+            Self::TcpListener(_) => Ok(()),
+            Self::TcpStream(s) => s.reregister(registry, token, both),
             #[cfg(unix)]
-            Self::UnixStream(s) => {
-                s.reregister(registry, token, Interest::READABLE | Interest::WRITABLE)
-            }
-            _ => Ok(()),
+            Self::UnixListener(_) => Ok(()),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.reregister(registry, token, both),
         }
     }
 

@@ -261,7 +261,9 @@ impl Table {
             }
         }
         group.live = 0;
-        out[start..].sort_unstable();
+        if out.len() - start > 1 {
+            out[start..].sort_unstable();
+        }
     }
 
     /// Appends the owners of groups with marks, ascending, each once; [`Owner::NONE`] is nobody.
@@ -276,8 +278,10 @@ impl Table {
             }
             group.listed
         });
-        out[start..].sort_unstable();
-        dedup_from(out, start);
+        if out.len() - start > 1 {
+            out[start..].sort_unstable();
+            dedup_from(out, start);
+        }
     }
 }
 
