@@ -175,9 +175,9 @@ impl Wheel {
         }
         self.at = self.at.max(until);
         self.soonest = match self.first_slot() {
-            Some((level, slot, _)) => {
-                self.levels[level].as_ref().map_or(u64::MAX, |l| l.soonest[slot])
-            }
+            Some((level, slot, _)) => self.levels[level]
+                .as_ref()
+                .map_or(u64::MAX, |l| l.soonest[slot]),
             None => u64::MAX,
         };
     }
@@ -216,7 +216,12 @@ impl Wheel {
                 return;
             }
         }
-        let mut chunk = Chunk { dues: [0; CHUNK], keys: [0; CHUNK], len: 1, next: head };
+        let mut chunk = Chunk {
+            dues: [0; CHUNK],
+            keys: [0; CHUNK],
+            len: 1,
+            next: head,
+        };
         (chunk.dues[0], chunk.keys[0]) = (due, key);
         let fresh = self.allot(chunk);
         if let Some(held) = &mut self.levels[level as usize] {
@@ -225,7 +230,9 @@ impl Wheel {
     }
 
     fn take_slot(&mut self, level: usize, slot: usize) -> u32 {
-        let Some(held) = &mut self.levels[level] else { return NONE };
+        let Some(held) = &mut self.levels[level] else {
+            return NONE;
+        };
         held.occupied[slot / 64] &= !(1 << (slot % 64));
         held.soonest[slot] = u64::MAX;
         core::mem::replace(&mut held.heads[slot], NONE)
@@ -234,7 +241,10 @@ impl Wheel {
     fn allot(&mut self, chunk: Chunk) -> u32 {
         if self.free == NONE {
             self.chunks.push(chunk);
-            #[expect(clippy::cast_possible_truncation, reason = "keys are u32, so are chunks")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "keys are u32, so are chunks"
+            )]
             return (self.chunks.len() - 1) as u32;
         }
         let index = self.free;
@@ -323,7 +333,9 @@ mod tests {
                 wheel.insert(Tyme::from_millis(round * 1000 + u64::from(key)), key);
             }
             let mut fired = 0;
-            wheel.expire(Tyme::from_millis(round * 1000 + 999), &mut |_, _| fired += 1);
+            wheel.expire(Tyme::from_millis(round * 1000 + 999), &mut |_, _| {
+                fired += 1
+            });
             assert_eq!(fired, 1000);
         }
         assert!(wheel.chunks.len() < 2100, "{}", wheel.chunks.len());
