@@ -1,5 +1,6 @@
 //! Torture: a net whose k-th call of a kind fails.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use hio::net::{
@@ -42,12 +43,12 @@ pub(crate) struct Faulty<N> {
     pub(crate) inner: N,
     kind: Call,
     /// Calls of the kind until the one that fails.
-    left: usize,
+    left: Cell<usize>,
     /// How many fail from there on.
-    times: usize,
+    times: Cell<usize>,
     why: NetError,
     /// Whether it came to it.
-    pub(crate) failed: usize,
+    pub(crate) failed: Cell<usize>,
 }
 
 impl<N> Faulty<N> {
@@ -55,23 +56,23 @@ impl<N> Faulty<N> {
         Self {
             inner,
             kind,
-            left: nth,
-            times,
+            left: Cell::new(nth),
+            times: Cell::new(times),
             why,
-            failed: 0,
+            failed: Cell::new(0),
         }
     }
 
-    fn hit(&mut self, kind: Call) -> Result<(), NetError> {
-        if kind != self.kind || self.times == 0 {
+    fn hit(&self, kind: Call) -> Result<(), NetError> {
+        if kind != self.kind || self.times.get() == 0 {
             return Ok(());
         }
-        if self.left > 0 {
-            self.left -= 1;
+        if self.left.get() > 0 {
+            self.left.set(self.left.get() - 1);
             return Ok(());
         }
-        self.times -= 1;
-        self.failed += 1;
+        self.times.set(self.times.get() - 1);
+        self.failed.set(self.failed.get() + 1);
         Err(self.why)
     }
 }
@@ -142,11 +143,8 @@ impl<N: Net> Net for Faulty<N> {
         self.inner.resolve(name)
     }
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
-        // A look, not an act: it fails from the k-th time by kind only when that is the first.
-        match self.kind == Call::Local && self.times > 0 {
-            true => Err(self.why),
-            false => self.inner.local(sid),
-        }
+        self.hit(Call::Local)?;
+        self.inner.local(sid)
     }
     fn peer(&self, sid: Sid) -> Result<Endpoint, NetError> {
         self.inner.peer(sid)

@@ -1,8 +1,4 @@
 //! What the stories share: worlds to run them in, a peer to drive by hand, bounded stepping.
-#![expect(
-    clippy::allow_attributes,
-    reason = "each test program uses a part of this"
-)]
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
 pub(crate) mod faulty;
@@ -18,9 +14,6 @@ use hio::net::{
     SocketOption,
 };
 use hio::tyme::Tyme;
-
-pub(crate) use faulty::{Call, Faulty};
-pub(crate) use memory::MemoryNet;
 
 pub(crate) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -57,7 +50,7 @@ pub(crate) fn worlds() -> Vec<World> {
     let mut all = vec![
         World {
             name: "memory",
-            net: Box::new(MemoryNet::default()),
+            net: Box::new(memory::MemoryNet::default()),
             at: Endpoint::host("127.0.0.1", 0),
             tcp: true,
             dir: None,
@@ -220,6 +213,6 @@ pub(crate) fn client_reasons(client: &mut Client) -> Vec<CloseReason> {
 /// Bytes in which every shift and gap shows.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len)
-        .map(|i| (i.wrapping_mul(31) ^ (i >> 8)) as u8)
+        .map(|i| (i.wrapping_mul(31) ^ (i >> 8)).to_le_bytes()[0])
         .collect()
 }
