@@ -10,4 +10,5 @@ pub mod harness;
 pub mod model;
 pub mod random;
 pub mod scenario;
+pub mod tell;
 pub mod vectors;

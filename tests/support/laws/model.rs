@@ -5,7 +5,7 @@
 //! this is the same); its recurs leave no trace.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::scenario::{HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 
@@ -21,7 +21,7 @@ pub struct Story {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub tyme: u64,
-    pub doer: Rc<str>,
+    pub doer: Arc<str>,
     pub hook: &'static str,
 }
 
@@ -92,9 +92,15 @@ enum Asked {
     Stop,
 }
 
+enum Verdict {
+    Rise,
+    Drop,
+    Restart,
+}
+
 struct Node {
-    spec: Rc<Spec>,
-    name: Rc<str>,
+    spec: Arc<Spec>,
+    name: Arc<str>,
     parent: usize,
     tock: u64,
     k: u32,
@@ -147,17 +153,17 @@ impl Model {
             events: 0,
             wake_pass: false,
         };
-        model.build(&Rc::new(root), ROOT);
+        model.build(&Arc::new(root), ROOT);
         let first = model.build_all(&scenario.doers, ROOT);
         model.nodes[ROOT].children = first;
         model
     }
 
-    fn build(&mut self, spec: &Rc<Spec>, parent: usize) -> usize {
+    fn build(&mut self, spec: &Arc<Spec>, parent: usize) -> usize {
         let at = self.nodes.len();
         self.nodes.push(Node {
-            spec: Rc::clone(spec),
-            name: Rc::from(spec.name.as_str()),
+            spec: Arc::clone(spec),
+            name: Arc::from(spec.name.as_str()),
             parent,
             tock: spec.tock,
             k: 0,
@@ -174,7 +180,7 @@ impl Model {
         at
     }
 
-    fn build_all(&mut self, specs: &[Rc<Spec>], parent: usize) -> Vec<usize> {
+    fn build_all(&mut self, specs: &[Arc<Spec>], parent: usize) -> Vec<usize> {
         specs.iter().map(|s| self.build(s, parent)).collect()
     }
 
@@ -317,7 +323,9 @@ impl Model {
             .map(|n| (n, End::Never))
             .collect();
         for node in &self.nodes[1..] {
-            ended.insert(node.name.to_string(), node.end);
+            if let Some(end) = ended.get_mut(&*node.name) {
+                *end = node.end;
+            }
         }
         Story {
             trace: self.trace,
@@ -342,7 +350,11 @@ impl Model {
                 }
                 Err(flaw) => {
                     self.drop_deed(s, uid);
-                    self.judge(s, node, flaw)?;
+                    match self.verdict(s) {
+                        Verdict::Rise => return Err(flaw),
+                        Verdict::Drop => {}
+                        Verdict::Restart => self.enter_list(s, &[node], true)?,
+                    }
                 }
             }
             if s == ROOT && self.stop {
@@ -373,7 +385,7 @@ impl Model {
 
     /// Whether a parking parent has a woken doer below it, through parking parents alone.
     fn has_woken(&self, node: usize) -> bool {
-        self.nodes[node].spec.kind == Kind::Parking
+        self.nodes[node].spec.kind.parks(self.nodes[node].tock)
             && self.nodes[node].deeds.iter().any(|d| match d.due {
                 Due::Parked(_) => d.woken,
                 _ => self.has_woken(d.node),
@@ -444,7 +456,7 @@ impl Model {
         let node = &mut self.nodes[n];
         node.k += 1;
         node.asked.clear();
-        let (k, spec) = (node.k, Rc::clone(&node.spec));
+        let (k, spec) = (node.k, Arc::clone(&node.spec));
         if spec.kind != Kind::Parking {
             self.note(n, "recur");
         }
@@ -489,7 +501,7 @@ impl Model {
     }
 
     fn acts(&mut self, n: usize, at: When) -> Result<(), Flaw> {
-        let spec = Rc::clone(&self.nodes[n].spec);
+        let spec = Arc::clone(&self.nodes[n].spec);
         for (i, act) in spec.acts.iter().enumerate().filter(|(_, a)| a.at == at) {
             match &act.what {
                 Op::Extend { on, doers } => {
@@ -562,20 +574,23 @@ impl Model {
         let mut begun = Vec::new();
         let mut asked = Vec::new();
         for &n in nodes {
-            match self.enter_one(s, n) {
-                Ok(uid) => {
-                    begun.extend(uid);
-                    asked.append(&mut self.nodes[n].asked);
-                }
-                Err(flaw) => {
-                    if running {
-                        for uid in begun.into_iter().rev() {
-                            let node = self.deed(s, uid).node;
-                            self.drop_deed(s, uid);
-                            self.close(node);
-                        }
+            loop {
+                match self.enter_one(s, n) {
+                    Ok(uid) => {
+                        begun.extend(uid);
+                        asked.append(&mut self.nodes[n].asked);
+                        break;
                     }
-                    return Err(flaw);
+                    Err(flaw) => match self.verdict(s) {
+                        Verdict::Restart => {}
+                        Verdict::Drop => break,
+                        Verdict::Rise => {
+                            if running {
+                                self.close_again(s, begun);
+                            }
+                            return Err(flaw);
+                        }
+                    },
                 }
             }
         }
@@ -588,8 +603,10 @@ impl Model {
         node.k = 0;
         node.end = End::Open;
         node.asked.clear();
-        let (life, name, spec) = (node.life, node.name.to_string(), Rc::clone(&node.spec));
-        self.known.insert(name, Life(n, life));
+        let (life, name, spec) = (node.life, node.name.to_string(), Arc::clone(&node.spec));
+        if spec.kind != Kind::Plain {
+            self.known.insert(name, Life(n, life));
+        }
         self.note(n, "enter");
         let begun = self.acts(n, When::Enter).and_then(|()| {
             let children = self.nodes[n].children.clone();
@@ -617,21 +634,28 @@ impl Model {
         Ok(Some(uid))
     }
 
-    /// What the scheduler `s` makes of the failure of its child `n`, which has been aborted.
-    fn judge(&mut self, s: usize, n: usize, flaw: Flaw) -> Result<(), Flaw> {
-        let tyme = self.tyme;
-        let restarts = &self.nodes[s].restarts;
+    fn close_again(&mut self, s: usize, begun: Vec<u64>) {
+        for uid in begun.into_iter().rev() {
+            let node = self.deed(s, uid).node;
+            self.drop_deed(s, uid);
+            self.close(node);
+        }
+    }
+
+    /// What the scheduler `s` makes of the failure of a child, which has been aborted.
+    fn verdict(&mut self, s: usize) -> Verdict {
+        let (tyme, restarts) = (self.tyme, &self.nodes[s].restarts);
         let restart = match self.nodes[s].spec.policy {
             Policy::Rise => false,
-            Policy::Drop => return Ok(()),
+            Policy::Drop => return Verdict::Drop,
             Policy::Restart(most) => restarts.len() < most as usize,
             Policy::Ready => restarts.iter().all(|t| tyme - t >= 5_000_000_000),
         };
         if !restart {
-            return Err(flaw);
+            return Verdict::Rise;
         }
         self.nodes[s].restarts.push(tyme);
-        self.enter_list(s, &[n], true)
+        Verdict::Restart
     }
 
     // ---- the end of a life
@@ -664,7 +688,7 @@ impl Model {
     /// A closing hook: only stop, wake and a panic have an effect.
     fn closing(&mut self, n: usize, at: When, hook: &'static str) {
         self.note(n, hook);
-        let spec = Rc::clone(&self.nodes[n].spec);
+        let spec = Arc::clone(&self.nodes[n].spec);
         for act in spec.acts.iter().filter(|a| a.at == at) {
             match &act.what {
                 Op::Wake(name) => self.wake(name),
@@ -688,7 +712,10 @@ impl Model {
 
     fn note(&mut self, n: usize, hook: &'static str) {
         self.events += 1;
-        let (tyme, doer) = (self.tyme, Rc::clone(&self.nodes[n].name));
+        if self.nodes[n].spec.kind == Kind::Plain {
+            return;
+        }
+        let (tyme, doer) = (self.tyme, Arc::clone(&self.nodes[n].name));
         self.trace.push(Entry { tyme, doer, hook });
     }
 

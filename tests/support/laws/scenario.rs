@@ -1,6 +1,6 @@
 //! The language in which a scheduler run is told. All times are nanoseconds.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A Doist and what is done to it.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct Scenario {
     pub tock: u64,
     pub limit: Option<u64>,
     pub policy: Policy,
-    pub doers: Vec<Rc<Spec>>,
+    pub doers: Vec<Arc<Spec>>,
     pub host: Vec<HostAct>,
 }
 
@@ -27,7 +27,7 @@ pub enum HostOp {
     SetTock(u64),
     Stop,
     Remove(String),
-    Extend(Rc<Spec>),
+    Extend(Arc<Spec>),
 }
 
 /// What a doer is made of.
@@ -39,13 +39,22 @@ pub enum Kind {
     Redoer,
     /// A parent that traces and runs at each of its own dues.
     DoDoer,
-    /// A parent that parks until its soonest child; its recurs are not traced.
+    /// A parent that parks until its soonest child, unless it has a tock; its recurs are not
+    /// traced.
     Parking,
+    /// The crate's own parent, which does the same: nothing of it is traced and its id is known
+    /// only from the request that brought it in.
+    Plain,
 }
 
 impl Kind {
+    /// Whether a parent of this kind is parked between its turns.
+    pub fn parks(self, tock: u64) -> bool {
+        matches!(self, Self::Parking | Self::Plain) && tock == 0
+    }
+
     pub fn is_parent(self) -> bool {
-        matches!(self, Self::DoDoer | Self::Parking)
+        matches!(self, Self::DoDoer | Self::Parking | Self::Plain)
     }
 }
 
@@ -58,7 +67,7 @@ pub struct Spec {
     pub recurs: Option<u32>,
     pub result: bool,
     pub always: bool,
-    pub children: Vec<Rc<Spec>>,
+    pub children: Vec<Arc<Spec>>,
     pub acts: Vec<Act>,
     /// What enter returns when it does not end the doer.
     pub begin: Yield,
@@ -114,7 +123,7 @@ pub struct Act {
 /// What a doer does in a hook. Extend and remove on itself act at once, before the pass.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Extend { on: On, doers: Vec<Rc<Spec>> },
+    Extend { on: On, doers: Vec<Arc<Spec>> },
     Remove { on: On, names: Vec<String> },
     Retock(u64),
     Wake(String),
@@ -151,7 +160,7 @@ pub enum Policy {
 }
 
 /// Every spec below, parents first.
-pub fn each<'a>(list: &'a [Rc<Spec>], see: &mut dyn FnMut(&'a Rc<Spec>)) {
+pub fn each<'a>(list: &'a [Arc<Spec>], see: &mut dyn FnMut(&'a Arc<Spec>)) {
     for spec in list {
         see(spec);
         each(&spec.children, see);
@@ -163,15 +172,18 @@ pub fn each<'a>(list: &'a [Rc<Spec>], see: &mut dyn FnMut(&'a Rc<Spec>)) {
     }
 }
 
-/// Names of all doers of a scenario, those that may never be entered included.
+/// Names of all doers whose end is compared, those that may never be entered included.
 pub fn names(scenario: &Scenario) -> Vec<String> {
     let mut all = Vec::new();
-    each(&scenario.doers, &mut |s| all.push(s.name.clone()));
+    let mut see = |spec: &Arc<Spec>| {
+        if spec.kind != Kind::Plain {
+            all.push(spec.name.clone());
+        }
+    };
+    each(&scenario.doers, &mut see);
     for act in &scenario.host {
         if let HostOp::Extend(spec) = &act.what {
-            each(std::slice::from_ref(spec), &mut |s| {
-                all.push(s.name.clone());
-            });
+            each(std::slice::from_ref(spec), &mut see);
         }
     }
     all

@@ -1,7 +1,7 @@
 //! Reads the conformance vectors: scenarios with what is expected of them, and tymer cases.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -63,9 +63,9 @@ fn number(value: &Value) -> u32 {
     u32::try_from(value.as_u64().expect("a number")).expect("a small number")
 }
 
-fn specs(value: &Value) -> Vec<Rc<Spec>> {
+fn specs(value: &Value) -> Vec<Arc<Spec>> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().map(|v| Rc::new(spec(v))).collect()
+    list.iter().map(|v| Arc::new(spec(v))).collect()
 }
 
 fn spec(value: &Value) -> Spec {
@@ -130,7 +130,7 @@ fn expect(value: &Value) -> Expect {
     let trace = value["trace"].as_array().expect("a trace");
     let trace = trace.iter().map(|e| Entry {
         tyme: nanos(&e["tyme"]),
-        doer: Rc::from(e["doer"].as_str().expect("a name")),
+        doer: Arc::from(e["doer"].as_str().expect("a name")),
         hook: hook(&e["context"]),
     });
     let done = value["done"].as_object().expect("done of each");
