@@ -445,12 +445,12 @@ fn o5_a_parent_that_ends_early_closes_its_children_between_clean_and_exit() {
             cx.app.push(self.1);
         }
     }
-    impl Parent<App> for Twice {
-        fn deeds(&self) -> &Deeds<App> {
-            &self.0
+    impl Doer<App> for Twice {
+        fn deeds(&self) -> Option<&Deeds<App>> {
+            Some(&self.0)
         }
-        fn deeds_mut(&mut self) -> &mut Deeds<App> {
-            &mut self.0
+        fn deeds_mut(&mut self) -> Option<&mut Deeds<App>> {
+            Some(&mut self.0)
         }
         fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
             self.0.recur(tyme, cx)?;
@@ -657,12 +657,12 @@ fn o7_a_child_left_open_by_its_parents_exit_is_closed_and_reported() {
             cx.app.push("exit");
         }
     }
-    impl Parent<App> for Sloppy {
-        fn deeds(&self) -> &Deeds<App> {
-            &self.0
+    impl Doer<App> for Sloppy {
+        fn deeds(&self) -> Option<&Deeds<App>> {
+            Some(&self.0)
         }
-        fn deeds_mut(&mut self) -> &mut Deeds<App> {
-            &mut self.0
+        fn deeds_mut(&mut self) -> Option<&mut Deeds<App>> {
+            Some(&mut self.0)
         }
         fn recur(&mut self, _: Tyme, _: &mut Cx<'_, App>) -> Result<Next, Fault> {
             Ok(Done(true))

@@ -5,9 +5,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use hio::doing::prelude::*;
-use hio::doing::{Batch, Cause, Deeds, DoerId, Hook, Parent, Restarts, Verdict};
-use hio::net::{Net, NullNet};
-
+use hio::doing::{Batch, Budget, Cause, Hook, Restarts, Step, Verdict};
 use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
 use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 
@@ -340,7 +338,9 @@ impl Script {
     }
 
     fn words(&self, what: &str, at: When) -> String {
-        let (name, k) = (&self.name, self.k);
+        let name = &self.name;
+        // How often a parking parent ran is its own affair.
+        let k = if self.spec.kind == Kind::Parking { 0 } else { self.k };
         format!("{what}:{name}:{}:{k}", hook_name(at))
     }
 
@@ -425,12 +425,12 @@ impl Branch {
     }
 }
 
-impl Parent<App> for Branch {
-    fn deeds(&self) -> &Deeds<App> {
-        &self.deeds
+impl Doer<App> for Branch {
+    fn deeds(&self) -> Option<&Deeds<App>> {
+        Some(&self.deeds)
     }
-    fn deeds_mut(&mut self) -> &mut Deeds<App> {
-        &mut self.deeds
+    fn deeds_mut(&mut self) -> Option<&mut Deeds<App>> {
+        Some(&mut self.deeds)
     }
     fn tock(&self) -> Duration {
         self.script.tock

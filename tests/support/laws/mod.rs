@@ -10,5 +10,6 @@ pub mod harness;
 pub mod model;
 pub mod random;
 pub mod scenario;
+pub mod shrink;
 pub mod tell;
 pub mod vectors;

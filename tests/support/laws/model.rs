@@ -111,6 +111,8 @@ struct Node {
     deeds: Vec<Deed>,
     asked: Vec<Request>,
     restarts: Vec<u64>,
+    /// Woken in the course of its own enter.
+    rewoken: bool,
 }
 
 /// The run of one scenario.
@@ -174,6 +176,7 @@ impl Model {
             deeds: Vec::new(),
             asked: Vec::new(),
             restarts: Vec::new(),
+            rewoken: false,
         });
         let children = self.build_all(&spec.children, at);
         self.nodes[at].children = children;
@@ -350,7 +353,7 @@ impl Model {
                 }
                 Err(flaw) => {
                     self.drop_deed(s, uid);
-                    match self.verdict(s) {
+                    match self.verdict(s, node) {
                         Verdict::Rise => return Err(flaw),
                         Verdict::Drop => {}
                         Verdict::Restart => self.enter_list(s, &[node], true)?,
@@ -562,6 +565,8 @@ impl Model {
         let s = self.nodes[n].parent;
         if let Some(deed) = self.nodes[s].deeds.iter_mut().find(|d| d.node == n) {
             deed.woken |= deed.running || matches!(deed.due, Due::Parked(_));
+        } else if self.nodes[n].end == End::Open {
+            self.nodes[n].rewoken = true;
         }
     }
 
@@ -581,7 +586,7 @@ impl Model {
                         asked.append(&mut self.nodes[n].asked);
                         break;
                     }
-                    Err(flaw) => match self.verdict(s) {
+                    Err(flaw) => match self.verdict(s, n) {
                         Verdict::Restart => {}
                         Verdict::Drop => break,
                         Verdict::Rise => {
@@ -599,9 +604,10 @@ impl Model {
 
     fn enter_one(&mut self, s: usize, n: usize) -> Result<Option<u64>, Flaw> {
         let node = &mut self.nodes[n];
-        node.life += 1;
+        node.life = node.life.max(1);
         node.k = 0;
         node.end = End::Open;
+        node.rewoken = false;
         node.asked.clear();
         let (life, name, spec) = (node.life, node.name.to_string(), Arc::clone(&node.spec));
         if spec.kind != Kind::Plain {
@@ -628,7 +634,8 @@ impl Model {
             Yield::ParkNever => Due::Parked(NEVER),
         };
         self.uids += 1;
-        let (uid, woken, running) = (self.uids, false, false);
+        let (uid, running) = (self.uids, false);
+        let woken = self.nodes[n].rewoken && matches!(due, Due::Parked(_));
         let deed = Deed { uid, node: n, due, woken, running };
         self.nodes[s].deeds.push(deed);
         Ok(Some(uid))
@@ -642,8 +649,8 @@ impl Model {
         }
     }
 
-    /// What the scheduler `s` makes of the failure of a child, which has been aborted.
-    fn verdict(&mut self, s: usize) -> Verdict {
+    /// What the scheduler `s` makes of the failure of its child `n`, which has been aborted.
+    fn verdict(&mut self, s: usize, n: usize) -> Verdict {
         let (tyme, restarts) = (self.tyme, &self.nodes[s].restarts);
         let restart = match self.nodes[s].spec.policy {
             Policy::Rise => false,
@@ -655,6 +662,7 @@ impl Model {
             return Verdict::Rise;
         }
         self.nodes[s].restarts.push(tyme);
+        self.nodes[n].life += 1; // a new id; children that enter again keep theirs
         Verdict::Restart
     }
 
@@ -721,7 +729,9 @@ impl Model {
 
     fn flaw(&self, n: usize, at: When, what: &str) -> Flaw {
         let hook = hook_name(at);
-        let (name, k) = (&self.nodes[n].name, self.nodes[n].k);
+        let Node { name, spec, .. } = &self.nodes[n];
+        // How often a parking parent ran is its own affair.
+        let k = if spec.kind == Kind::Parking { 0 } else { self.nodes[n].k };
         Flaw {
             path: Vec::new(),
             hook,
