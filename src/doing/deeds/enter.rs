@@ -119,7 +119,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let asked = queue.len();
         let turn = catch_unwind(AssertUnwindSafe(|| match &mut slot.deed {
             Some(deed) => deed.enter(&mut below(cx, queue)),
-            None => Turn::Done(false),
+            None => Turn::Undone,
         }));
         self.blame_collected(collected, index, cx.ask.hub);
         match turn {
@@ -138,7 +138,8 @@ impl<A: ?Sized + 'static> Deeds<A> {
     fn entered(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) {
         match turn {
             Turn::Tick => cx.ask.hub.scheds[self.sched as usize].soon.insert(index),
-            Turn::Done(done) => self.end(index, Ended::Done(done), None, cx),
+            Turn::Done => self.end(index, Ended::Done(true), None, cx),
+            Turn::Undone => self.end(index, Ended::Done(false), None, cx),
             turn => self.settle(index, turn, cx.ask.hub),
         }
     }

@@ -1,5 +1,7 @@
 //! One pass: laws O1, O3, O4, O6, O10, P1 to P3.
 
+use std::time::Duration;
+
 use super::*;
 use crate::doing::cx::What;
 use crate::doing::deed::Turn;
@@ -253,7 +255,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             let busy = cx.net.now().since(begun);
             let missed = match (&turn, state) {
                 (Turn::After(period), State::Timed) => {
-                    u64::try_from(tyme.since(due).as_nanos() / period.as_nanos().max(1))
+                    u64::try_from(tyme.since(due).as_nanos() / u128::from(*period).max(1))
                         .unwrap_or(u64::MAX)
                 }
                 _ => 0,
@@ -276,7 +278,8 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     fn conclude(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
         match turn {
-            Turn::Done(done) => self.end(index, Ended::Done(done), None, cx),
+            Turn::Done => self.end(index, Ended::Done(true), None, cx),
+            Turn::Undone => self.end(index, Ended::Done(false), None, cx),
             Turn::Failed(fault) => {
                 self.queue.clear();
                 let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
@@ -309,7 +312,8 @@ impl<A: ?Sized + 'static> Deeds<A> {
                     State::Always | State::Parked | State::Gone => tyme,
                 };
                 slot.state = State::Timed;
-                self.wait_until(index, base + span, was, tyme, sched);
+                let due = base + Duration::from_nanos(span);
+                self.wait_until(index, due, was, tyme, sched);
             }
             Turn::Park(until) => {
                 slot.state = State::Parked;
@@ -320,7 +324,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 }
                 self.wait_until(index, until, was, tyme, sched);
             }
-            Turn::Tick | Turn::Done(_) | Turn::Failed(_) => {
+            Turn::Tick | Turn::Done | Turn::Undone | Turn::Failed(_) => {
                 slot.state = State::Always;
                 sched.always.insert(index);
             }
