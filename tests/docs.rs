@@ -10,14 +10,21 @@ use scan::{read, rows, spans, tests_by_name, words_of_source};
 
 /// The names in backticks in the first cells of all tables.
 fn named(page: &str) -> BTreeSet<String> {
-    rows(page).iter().flat_map(|row| spans(row[0])).map(str::to_owned).collect()
+    rows(page)
+        .iter()
+        .flat_map(|row| spans(row[0]))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Names of hio that have no row, and rows whose name hio does not have.
 fn compare(api: &str, page: &str) -> (Vec<String>, Vec<String>) {
     // The module is told by the heading of the table.
-    let api: BTreeSet<String> =
-        api.lines().filter_map(|line| line.split_once('.')).map(|(_, n)| n.to_owned()).collect();
+    let api: BTreeSet<String> = api
+        .lines()
+        .filter_map(|line| line.split_once('.'))
+        .map(|(_, n)| n.to_owned())
+        .collect();
     let page = named(page);
     let missing = api.difference(&page).cloned().collect();
     let unknown = page.difference(&api).cloned().collect();
@@ -29,7 +36,10 @@ fn every_name_of_hio_has_a_row() {
     let (api, page) = (read("tests/data/hio_api.txt"), read("docs/from-hio.md"));
     assert!(api.lines().count() > 200, "hio's list is cut");
     let (missing, unknown) = compare(&api, &page);
-    assert!(missing.is_empty(), "docs/from-hio.md has no row for {missing:#?}");
+    assert!(
+        missing.is_empty(),
+        "docs/from-hio.md has no row for {missing:#?}"
+    );
     assert!(unknown.is_empty(), "hio 0.7.20 does not have {unknown:#?}");
 }
 
@@ -37,7 +47,10 @@ fn every_name_of_hio_has_a_row() {
 fn a_planted_gap_in_the_rows_is_seen() {
     let page = "| hio | here |\n|---|---|\n| `Doist.do`, `Doist.ado` | `run` |\n";
     let (missing, unknown) = compare("doing.Doist.do\ndoing.Doist.exit\n", page);
-    assert_eq!((missing, unknown), (vec!["Doist.exit".to_owned()], vec!["Doist.ado".to_owned()]));
+    assert_eq!(
+        (missing, unknown),
+        (vec!["Doist.exit".to_owned()], vec!["Doist.ado".to_owned()])
+    );
 }
 
 /// Words in backticks that are in no source file: a page that names them is out of date.
@@ -61,8 +74,14 @@ fn what_from_hio_says_to_write_exists() {
     let rows = rows(&page);
     let cells: Vec<&str> = rows.iter().map(|row| row[1]).collect();
     let found = strangers(&cells, &known);
-    assert!(found.is_empty(), "docs/from-hio.md names what is not in the source: {found:?}");
-    assert_eq!(strangers(&["`Doist::no_such_thing`"], &known), ["no_such_thing"]);
+    assert!(
+        found.is_empty(),
+        "docs/from-hio.md names what is not in the source: {found:?}"
+    );
+    assert_eq!(
+        strangers(&["`Doist::no_such_thing`"], &known),
+        ["no_such_thing"]
+    );
 }
 
 /// hio's defects that can concern this crate now.
@@ -84,7 +103,9 @@ fn unproven(page: &str, tests: &BTreeSet<String>, known: &BTreeSet<String>) -> V
         }
         for name in names {
             // Tests are in snake case; `Type` and `Type::item` are items of the source.
-            let is_test = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            let is_test = name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
             let exists = if is_test {
                 tests.contains(name)
             } else {
@@ -120,10 +141,24 @@ fn a_planted_proof_that_does_not_exist_is_seen() {
     let known: BTreeSet<String> = ["Tymer", "start"].map(str::to_owned).into();
     let tests: BTreeSet<String> = ["t3_tymer"].map(str::to_owned).into();
     let table = |proof: &str| format!("| a | b |\n|---|---|\n| X1 | {proof} |\n");
-    for fine in ["`t3_tymer`", "`Tymer::start`", "`t3_tymer`, `Tymer`", "not here: later"] {
-        assert_eq!(unproven(&table(fine), &tests, &known), Vec::<String>::new(), "{fine}");
+    for fine in [
+        "`t3_tymer`",
+        "`Tymer::start`",
+        "`t3_tymer`, `Tymer`",
+        "not here: later",
+    ] {
+        assert_eq!(
+            unproven(&table(fine), &tests, &known),
+            Vec::<String>::new(),
+            "{fine}"
+        );
     }
-    for bad in ["`t3_gone`", "`Tymer::gone`", "words alone", "`t3_tymer` and `t4_gone`"] {
+    for bad in [
+        "`t3_gone`",
+        "`Tymer::gone`",
+        "words alone",
+        "`t3_tymer` and `t4_gone`",
+    ] {
         assert_eq!(unproven(&table(bad), &tests, &known).len(), 1, "{bad}");
     }
 }
@@ -138,15 +173,26 @@ fn tests_are_found_by_name() {
 #[test]
 fn links_between_pages_lead_somewhere() {
     for page in scan::files("docs", &[".md"]).into_iter().chain(
-        ["README.md", "SECURITY.md", "CHANGELOG.md"]
-            .map(|path| scan::File { path: path.to_owned(), text: read(path) }),
+        ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|path| scan::File {
+            path: path.to_owned(),
+            text: read(path),
+        }),
     ) {
         let folder = scan::root().join(&page.path);
-        for target in page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in page
+            .text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let file = target.split('#').next().unwrap_or_default();
             let is_local = !file.is_empty() && !file.contains("://");
             let path = folder.parent().expect("a page lies in a folder").join(file);
-            assert!(!is_local || path.exists(), "{}: {target} leads nowhere", page.path);
+            assert!(
+                !is_local || path.exists(),
+                "{}: {target} leads nowhere",
+                page.path
+            );
         }
     }
 }

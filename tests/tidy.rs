@@ -26,8 +26,10 @@ fn none(found: &[String]) {
 
 #[test]
 fn layers_follow_the_arrows() {
-    let found: Vec<String> =
-        source().iter().flat_map(|f| layers::violations(&f.path, &f.text)).collect();
+    let found: Vec<String> = source()
+        .iter()
+        .flat_map(|f| layers::violations(&f.path, &f.text))
+        .collect();
     none(&found);
 }
 
@@ -37,10 +39,16 @@ fn a_planted_import_against_the_arrows_is_caught() {
         ("src/tyme/clock.rs", "use crate::net::Net;"),
         ("src/tyme/clock.rs", "use super::super::doing::Doer;"),
         ("src/net/mod.rs", "use super::link::Server;"),
-        ("src/net/mio.rs", "mod inner { use super::super::super::doing::Doer; }"),
+        (
+            "src/net/mio.rs",
+            "mod inner { use super::super::super::doing::Doer; }",
+        ),
         ("src/net/mio.rs", "fn f(x: &crate::doing::DoerId) {}"),
         ("src/doing/doist.rs", "use crate::net::{Net, MioNet};"),
-        ("src/doing/doist.rs", "use crate::{net::{Net, Sid, mio::Slot}, tyme::Tyme};"),
+        (
+            "src/doing/doist.rs",
+            "use crate::{net::{Net, Sid, mio::Slot}, tyme::Tyme};",
+        ),
         ("src/doing/doist.rs", "use crate::net;"),
         ("src/doing/doist.rs", "use crate::link::Server;"),
         ("src/link/server.rs", "use crate::{doing::Doer as D};"),
@@ -51,15 +59,29 @@ fn a_planted_import_against_the_arrows_is_caught() {
         assert_eq!(layers::violations(path, text).len(), 1, "{path}: {text}");
     }
     for (path, text) in [
-        ("src/net/mio.rs", "use crate::tyme::Tyme; use super::{Net, Sid}; use super::super::tyme;"),
-        ("src/doing/doist.rs", "use crate::{net::{self_, Net}, tyme::*};\nuse super::deeds::Deeds;")
+        (
+            "src/net/mio.rs",
+            "use crate::tyme::Tyme; use super::{Net, Sid}; use super::super::tyme;",
+        ),
+        (
+            "src/doing/doist.rs",
+            "use crate::{net::{self_, Net}, tyme::*};\nuse super::deeds::Deeds;",
+        ),
     ] {
         let text = text.replace("self_, ", "");
-        assert_eq!(layers::violations(path, &text), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            layers::violations(path, &text),
+            Vec::<String>::new(),
+            "{path}"
+        );
     }
-    let commented = "// use crate::link::Server;\nconst S: &str = \"crate::link\"; /* crate::sim */";
+    let commented =
+        "// use crate::link::Server;\nconst S: &str = \"crate::link\"; /* crate::sim */";
     assert!(layers::violations("src/net/mio.rs", commented).is_empty());
-    assert_eq!(layers::violations("src/lib.rs", "pub use crate::sim::Sim;"), Vec::<String>::new());
+    assert_eq!(
+        layers::violations("src/lib.rs", "pub use crate::sim::Sim;"),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -67,7 +89,9 @@ fn every_exception_is_still_needed() {
     for (file, name, reason) in layers::EXCEPTIONS {
         assert!(!reason.is_empty());
         let used = std::path::Path::new(file).exists()
-            && layers::crate_paths(file, &read(file)).iter().any(|(_, path)| path == name);
+            && layers::crate_paths(file, &read(file))
+                .iter()
+                .any(|(_, path)| path == name);
         assert!(used, "{file} does not name {name} any more");
     }
     for (file, name, reason) in functions::LONGER {
@@ -81,8 +105,10 @@ fn every_exception_is_still_needed() {
 
 #[test]
 fn words_stay_in_their_places() {
-    let found: Vec<String> =
-        source().iter().flat_map(|f| words::violations(&f.path, &f.text)).collect();
+    let found: Vec<String> = source()
+        .iter()
+        .flat_map(|f| words::violations(&f.path, &f.text))
+        .collect();
     none(&found);
 }
 
@@ -94,13 +120,20 @@ fn a_planted_word_is_caught() {
         ("src/doing/doist.rs", "std::thread::sleep(gap);"),
         ("src/link/server.rs", "use std::collections::HashMap;"),
         ("src/link/server.rs", "use std::net::TcpStream;"),
-        ("src/doing/deeds.rs", "static COUNT: AtomicU64 = AtomicU64::new(0);"),
+        (
+            "src/doing/deeds.rs",
+            "static COUNT: AtomicU64 = AtomicU64::new(0);",
+        ),
         ("src/doing/deeds.rs", "println!(\"{x}\");"),
     ] {
         assert_eq!(words::violations(path, text).len(), 1, "{path}: {text}");
     }
-    let fine = "fn f(x: &'static str) -> char { 'x' } // Instant, HashMap\nconst S: &str = \"todo\";";
-    assert_eq!(words::violations("src/link/link.rs", fine), Vec::<String>::new());
+    let fine =
+        "fn f(x: &'static str) -> char { 'x' } // Instant, HashMap\nconst S: &str = \"todo\";";
+    assert_eq!(
+        words::violations("src/link/link.rs", fine),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -112,7 +145,9 @@ fn files_and_functions_stay_small() {
             found.push(format!("{}: {lines} lines", file.path));
         }
         for (name, line, lines) in functions::lengths(&file.text) {
-            let listed = functions::LONGER.iter().any(|(f, n, _)| *f == file.path && *n == name);
+            let listed = functions::LONGER
+                .iter()
+                .any(|(f, n, _)| *f == file.path && *n == name);
             if lines > functions::LINES_MAX && !listed {
                 found.push(format!("{}:{line}: `{name}` has {lines} lines", file.path));
             }
@@ -131,10 +166,15 @@ fn a_planted_long_function_is_caught() {
 #[test]
 fn the_project_stands_alone() {
     let ends = [".rs", ".md", ".toml", ".py", ".sh", ".txt", "run"];
-    let found: Vec<String> =
-        files("", &ends).iter().flat_map(|f| words::outside(&f.path, &f.text)).collect();
+    let found: Vec<String> = files("", &ends)
+        .iter()
+        .flat_map(|f| words::outside(&f.path, &f.text))
+        .collect();
     none(&found);
-    assert_eq!(words::outside("x", &format!("see {}/x", words::OUTSIDE[1])).len(), 1);
+    assert_eq!(
+        words::outside("x", &format!("see {}/x", words::OUTSIDE[1])).len(),
+        1
+    );
 }
 
 #[test]
@@ -144,9 +184,16 @@ fn tests_open_with_their_goal_and_method() {
         if file.path.matches('/').count() > 1 {
             continue;
         }
-        let head: String = file.text.lines().take_while(|l| l.starts_with("//!")).collect();
+        let head: String = file
+            .text
+            .lines()
+            .take_while(|l| l.starts_with("//!"))
+            .collect();
         if !file.text.starts_with("//! Goal:") || !head.contains("Method:") {
-            found.push(format!("{}: must open with `//! Goal: … Method: …`", file.path));
+            found.push(format!(
+                "{}: must open with `//! Goal: … Method: …`",
+                file.path
+            ));
         }
     }
     none(&found);
@@ -156,8 +203,15 @@ fn tests_open_with_their_goal_and_method() {
 fn examples_open_with_what_they_show_and_how_to_run_them() {
     let mut found = Vec::new();
     for file in files("examples", &[".rs"]) {
-        let head: Vec<&str> = file.text.lines().take_while(|l| l.starts_with("//!")).collect();
-        let name = file.path.trim_start_matches("examples/").trim_end_matches(".rs");
+        let head: Vec<&str> = file
+            .text
+            .lines()
+            .take_while(|l| l.starts_with("//!"))
+            .collect();
+        let name = file
+            .path
+            .trim_start_matches("examples/")
+            .trim_end_matches(".rs");
         let command = format!("--example {name}");
         let whole = file.text.contains("fn main(");
         if whole && !head.iter().any(|line| line.contains(&command)) {
@@ -188,16 +242,31 @@ fn versions_and_features_agree() {
     };
     let (readme, page) = (read("README.md"), read("src/lib.rs"));
     let msrv = value("rust-version");
-    assert!(readme.contains(&format!("Rust {msrv}")), "README: the MSRV is {msrv}");
+    assert!(
+        readme.contains(&format!("Rust {msrv}")),
+        "README: the MSRV is {msrv}"
+    );
     let version = value("version");
     let changes = read("CHANGELOG.md");
-    assert!(changes.contains(&format!("## {version}")), "CHANGELOG: no part for {version}");
+    assert!(
+        changes.contains(&format!("## {version}")),
+        "CHANGELOG: no part for {version}"
+    );
     let features = manifest.split("[features]").nth(1).expect("features");
     let features = features.split("\n[").next().unwrap_or_default();
-    for line in features.lines().filter(|l| l.contains(" = ") && !l.starts_with("default")) {
+    for line in features
+        .lines()
+        .filter(|l| l.contains(" = ") && !l.starts_with("default"))
+    {
         let name = line.split(" = ").next().unwrap_or_default().trim();
         let row = format!("| `{name}`");
-        assert!(readme.contains(&row), "README: no row for the feature {name}");
-        assert!(page.contains(&row), "src/lib.rs: no row for the feature {name}");
+        assert!(
+            readme.contains(&row),
+            "README: no row for the feature {name}"
+        );
+        assert!(
+            page.contains(&row),
+            "src/lib.rs: no row for the feature {name}"
+        );
     }
 }

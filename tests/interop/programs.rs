@@ -1,5 +1,8 @@
 //! Foreign programs and the crate's own examples as children that never outlive a test.
-#![allow(dead_code, reason = "several test programs share it, each uses its part")]
+#![allow(
+    dead_code,
+    reason = "several test programs share it, each uses its part"
+)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -12,14 +15,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A child process with its output read by a thread; killed when dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     name: String,
 }
 
 impl Program {
-    pub fn start(name: &str, command: &mut Command) -> Self {
+    pub(crate) fn start(name: &str, command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -35,11 +38,15 @@ impl Program {
                 }
             }
         });
-        Self { child, lines, name: name.to_owned() }
+        Self {
+            child,
+            lines,
+            name: name.to_owned(),
+        }
     }
 
     /// The next line of its output; none at the end of it.
-    pub fn line(&mut self) -> Option<String> {
+    pub(crate) fn line(&self) -> Option<String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -48,7 +55,7 @@ impl Program {
     }
 
     /// Waits for its end: whether it went well, and the rest of its output.
-    pub fn finish(mut self) -> (bool, String) {
+    pub(crate) fn finish(mut self) -> (bool, String) {
         let mut rest = String::new();
         while let Some(line) = self.line() {
             rest.push_str(&line);
@@ -59,8 +66,10 @@ impl Program {
     }
 
     /// Asks it to end as a service manager would.
-    pub fn terminate(&self) {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+    pub(crate) fn terminate(&self) {
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         assert!(asked.expect("kill exists").success());
     }
 }
@@ -80,11 +89,13 @@ fn built() -> PathBuf {
 }
 
 /// The path of one of the crate's examples, built here when only one test is run.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     static BUILD: Once = Once::new();
     BUILD.call_once(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "-q", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo
+            .args(["build", "-q", "--examples"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         if built().ends_with("release") {
             cargo.arg("--release");
         }
@@ -94,35 +105,44 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 /// Starts the crate's echo server and waits until it serves.
-pub fn echo_server(more: &[&str]) -> (Program, String) {
+pub(crate) fn echo_server(more: &[&str]) -> (Program, String) {
     let mut command = Command::new(example("echo_server"));
     if !more.contains(&"--unix") {
         command.args(["--addr", "127.0.0.1:0"]);
     }
-    let mut server = Program::start("echo_server", command.args(more));
+    let server = Program::start("echo_server", command.args(more));
     let line = server.line().expect("it says where it listens");
-    let addr = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("said: {line}"));
+    let addr = line
+        .strip_prefix("listening on ")
+        .unwrap_or_else(|| panic!("said: {line}"));
     let addr = addr.to_owned();
     (server, addr)
 }
 
 /// Ends an echo server by a signal; it must end well.
-pub fn end_well(server: Program) {
+pub(crate) fn end_well(server: Program) {
     server.terminate();
     let (well, said) = server.finish();
     assert!(well, "the server ended badly and said: {said}");
 }
 
 /// A script below `tests/interop`.
-pub fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/interop")
+        .join(name)
 }
 
 /// A Python that has hio 0.6.10: named by `HIO_PYTHON`, or made by `tests/interop/setup.sh`.
-pub fn hio_python() -> Option<PathBuf> {
+pub(crate) fn hio_python() -> Option<PathBuf> {
     let named = std::env::var_os("HIO_PYTHON").map(PathBuf::from);
-    let made = built().parent().map(|target| target.join("interop-venv/bin/python"));
-    let found = named.into_iter().chain(made).find(|python| runs(python, "import hio.core.tcp"));
+    let made = built()
+        .parent()
+        .map(|target| target.join("interop-venv/bin/python"));
+    let found = named
+        .into_iter()
+        .chain(made)
+        .find(|python| runs(python, "import hio.core.tcp"));
     if found.is_none() {
         println!("skipped: no Python with hio; tests/interop/setup.sh makes one");
     }
@@ -130,9 +150,11 @@ pub fn hio_python() -> Option<PathBuf> {
 }
 
 /// Any Python 3.
-pub fn plain_python() -> Option<PathBuf> {
+pub(crate) fn plain_python() -> Option<PathBuf> {
     let found = ["python3", "python"].map(PathBuf::from);
-    let found = found.into_iter().find(|python| runs(python, "import socket, selectors"));
+    let found = found
+        .into_iter()
+        .find(|python| runs(python, "import socket, selectors"));
     if found.is_none() {
         println!("skipped: no Python 3");
     }
@@ -140,14 +162,21 @@ pub fn plain_python() -> Option<PathBuf> {
 }
 
 fn runs(python: &Path, program: &str) -> bool {
-    let tried = Command::new(python).args(["-c", program]).stderr(Stdio::null()).status();
+    let tried = Command::new(python)
+        .args(["-c", program])
+        .stderr(Stdio::null())
+        .status();
     tried.is_ok_and(|status| status.success())
 }
 
 /// Whether a program is there: it can be started with `argument`.
-pub fn has(program: &str, argument: &str) -> bool {
+pub(crate) fn has(program: &str, argument: &str) -> bool {
     let mut command = Command::new(program);
-    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg(argument)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let found = command.status().is_ok();
     if !found {
         println!("skipped: no {program} here");
@@ -156,8 +185,9 @@ pub fn has(program: &str, argument: &str) -> bool {
 }
 
 /// Everything a reader has to give.
-pub fn drain(mut from: impl Read) -> Vec<u8> {
+pub(crate) fn drain(mut from: impl Read) -> Vec<u8> {
     let mut all = Vec::new();
-    from.read_to_end(&mut all).expect("it can be read to its end");
+    from.read_to_end(&mut all)
+        .expect("it can be read to its end");
     all
 }

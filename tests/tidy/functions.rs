@@ -3,18 +3,20 @@
 use super::scan::{code, tokens};
 
 /// Lines a function may have.
-pub const LINES_MAX: usize = 70;
+pub(crate) const LINES_MAX: usize = 70;
 
 /// Functions that are longer for a stated reason: (file, function, reason).
-pub const LONGER: &[(&str, &str, &str)] = &[];
+pub(crate) const LONGER: &[(&str, &str, &str)] = &[];
 
 /// Every function with a body, as (name, first line, number of lines).
-pub fn lengths(text: &str) -> Vec<(String, usize, usize)> {
+pub(crate) fn lengths(text: &str) -> Vec<(String, usize, usize)> {
     let code = code(text);
     let tokens = tokens(&code);
     let mut found = Vec::new();
     for (i, pair) in tokens.windows(2).enumerate() {
-        let named = pair[1].1.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        let named = pair[1]
+            .1
+            .starts_with(|c: char| c.is_alphabetic() || c == '_');
         if pair[0].1 != "fn" || !named {
             continue;
         }

@@ -3,13 +3,13 @@
 use super::scan::{code, tokens};
 
 /// What a layer may name of another one.
-pub enum Allowed {
+pub(crate) enum Allowed {
     All,
     Only(&'static [&'static str]),
 }
 
 /// The arrows. A layer that is not built yet costs nothing here and is checked when it comes.
-pub fn allowed(from: &str, to: &str) -> Option<Allowed> {
+pub(crate) fn allowed(from: &str, to: &str) -> Option<Allowed> {
     const NET: &[&str] = &["Net", "Owner", "NetError", "Sid", "Group", "Interrupt"];
     match (from, to) {
         ("", _) => Some(Allowed::All),
@@ -28,18 +28,18 @@ pub fn allowed(from: &str, to: &str) -> Option<Allowed> {
 }
 
 /// Names that break an arrow for a stated reason: (file, name, reason).
-pub const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+pub(crate) const EXCEPTIONS: &[(&str, &str, &str)] = &[(
     "src/doing/prelude.rs",
     "net::NullNet",
     "the prelude hands it out: a scheduler without sockets needs no second import",
 )];
 
-pub const LAYERS: &[&str] = &[
+pub(crate) const LAYERS: &[&str] = &[
     "tyme", "doing", "net", "doers", "link", "proto", "wire", "sim",
 ];
 
 /// Every name of another layer that a file may not use, as `line: path`.
-pub fn violations(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn violations(path: &str, text: &str) -> Vec<String> {
     let layer = layer_of(path);
     let mut found = Vec::new();
     for (line, name) in crate_paths(path, text) {
@@ -54,7 +54,9 @@ pub fn violations(path: &str, text: &str) -> Vec<String> {
             Some(Allowed::Only(names)) => names.contains(&what),
             None => false,
         };
-        let excepted = EXCEPTIONS.iter().any(|(file, e, _)| *file == path && *e == name);
+        let excepted = EXCEPTIONS
+            .iter()
+            .any(|(file, e, _)| *file == path && *e == name);
         if !fine && !excepted {
             found.push(format!("{path}:{line}: `{layer}` must not name `{name}`"));
         }
@@ -80,7 +82,7 @@ fn depth_of(path: &str) -> usize {
 }
 
 /// All paths in the code that begin at the crate's root, `use` trees taken apart.
-pub fn crate_paths(path: &str, text: &str) -> Vec<(usize, String)> {
+pub(crate) fn crate_paths(path: &str, text: &str) -> Vec<(usize, String)> {
     let code = code(text);
     let tokens = tokens(&code);
     let depth = depth_of(path);
@@ -151,7 +153,11 @@ fn tree(
         }
         return i + 1;
     }
-    let name = if prefix.is_empty() { word.to_owned() } else { format!("{prefix}::{word}") };
+    let name = if prefix.is_empty() {
+        word.to_owned()
+    } else {
+        format!("{prefix}::{word}")
+    };
     if follows_colons(tokens, i) {
         return tree(tokens, i + 3, &name, found);
     }

@@ -1,29 +1,26 @@
 //! Reading the project's own files: what is there, and its code without comments and strings.
-#![allow(
-    dead_code,
-    reason = "two test programs share it, each uses its part"
-)]
+#![allow(dead_code, reason = "two test programs share it, each uses its part")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file of the project: its path from the root with `/`, and its text.
-pub struct File {
-    pub path: String,
-    pub text: String,
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// All files below a folder whose name ends with one of `ends`, in order of their paths.
-pub fn files(folder: &str, ends: &[&str]) -> Vec<File> {
+pub(crate) fn files(folder: &str, ends: &[&str]) -> Vec<File> {
     let mut found = Vec::new();
     walk(&root().join(folder), ends, &mut found);
     found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -43,7 +40,9 @@ fn walk(folder: &Path, ends: &[&str], found: &mut Vec<File>) {
                 walk(&path, ends, found);
             }
         } else if ends.iter().any(|end| name.ends_with(end)) {
-            let below = path.strip_prefix(root()).expect("it was found below the root");
+            let below = path
+                .strip_prefix(root())
+                .expect("it was found below the root");
             found.push(File {
                 path: below.to_string_lossy().replace('\\', "/"),
                 text: fs::read_to_string(&path).unwrap_or_default(),
@@ -53,7 +52,7 @@ fn walk(folder: &Path, ends: &[&str], found: &mut Vec<File>) {
 }
 
 /// The text with comments, strings and character literals blanked; every line keeps its number.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
@@ -77,11 +76,16 @@ pub fn code(text: &str) -> String {
 }
 
 fn after_word(bytes: &[u8], at: usize) -> bool {
-    at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_') && bytes[at - 1] != b'b'
+    at > 0
+        && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_')
+        && bytes[at - 1] != b'b'
 }
 
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| at + n)
+    bytes[at..]
+        .iter()
+        .position(|&b| b == b'\n')
+        .map_or(bytes.len(), |n| at + n)
 }
 
 fn comment_end(bytes: &[u8], at: usize) -> usize {
@@ -126,7 +130,10 @@ fn raw_string_end(bytes: &[u8], at: usize) -> usize {
 /// A lifetime (`'a`) is no literal; `'x'`, `'\n'` and `'é'` are.
 fn char_end(bytes: &[u8], at: usize) -> usize {
     if bytes.get(at + 1) == Some(&b'\\') {
-        return bytes[at + 3..].iter().position(|&b| b == b'\'').map_or(at, |n| at + 4 + n);
+        return bytes[at + 3..]
+            .iter()
+            .position(|&b| b == b'\'')
+            .map_or(at, |n| at + 4 + n);
     }
     let width = match bytes.get(at + 1) {
         Some(0xf0..) => 4,
@@ -134,11 +141,15 @@ fn char_end(bytes: &[u8], at: usize) -> usize {
         Some(0xc0..) => 2,
         _ => 1,
     };
-    if bytes.get(at + 1 + width) == Some(&b'\'') { at + 2 + width } else { at }
+    if bytes.get(at + 1 + width) == Some(&b'\'') {
+        at + 2 + width
+    } else {
+        at
+    }
 }
 
 /// Words and single punctuation marks, each with the number of its line.
-pub fn tokens(code: &str) -> Vec<(usize, &str)> {
+pub(crate) fn tokens(code: &str) -> Vec<(usize, &str)> {
     let mut out = Vec::new();
     for (number, line) in code.lines().enumerate() {
         let mut rest = line;
@@ -156,18 +167,25 @@ pub fn tokens(code: &str) -> Vec<(usize, &str)> {
 }
 
 /// All words of the code in files below `src`, comments and strings left out.
-pub fn words_of_source() -> BTreeSet<String> {
+pub(crate) fn words_of_source() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for file in files("src", &[".rs"]) {
-        words.extend(tokens(&code(&file.text)).into_iter().map(|(_, word)| word.to_owned()));
+        words.extend(
+            tokens(&code(&file.text))
+                .into_iter()
+                .map(|(_, word)| word.to_owned()),
+        );
     }
     words
 }
 
 /// The names of all test functions in `src` and `tests`, those inside `proptest!` too.
-pub fn tests_by_name() -> BTreeSet<String> {
+pub(crate) fn tests_by_name() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for file in files("src", &[".rs"]).into_iter().chain(files("tests", &[".rs"])) {
+    for file in files("src", &[".rs"])
+        .into_iter()
+        .chain(files("tests", &[".rs"]))
+    {
         let code = code(&file.text);
         let tokens = tokens(&code);
         for (i, pair) in tokens.windows(2).enumerate() {
@@ -195,12 +213,12 @@ fn is_test(before: &[(usize, &str)]) -> bool {
 }
 
 /// What stands between backticks.
-pub fn spans(text: &str) -> Vec<&str> {
+pub(crate) fn spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
 /// The cells of every row of every table in a Markdown text, without heads and rules.
-pub fn rows(markdown: &str) -> Vec<Vec<&str>> {
+pub(crate) fn rows(markdown: &str) -> Vec<Vec<&str>> {
     let lines: Vec<&str> = markdown.lines().collect();
     let is_rule = |line: &str| line.starts_with("|--") || line.starts_with("|:-");
     lines

@@ -3,14 +3,42 @@
 use super::scan::{code, tokens};
 
 /// (word, the files below `src` that may have it, why).
-pub const PLACES: &[(&str, &[&str], &str)] = &[
-    ("Instant", &["src/tyme/clock.rs"], "only SystemClock reads the clock (law T2)"),
-    ("SystemTime", &["src/tyme/clock.rs"], "only SystemClock reads the clock (law T2)"),
-    ("UNIX_EPOCH", &["src/tyme/clock.rs"], "only SystemClock reads the clock (law T2)"),
-    ("thread", &["src/net/resolve.rs"], "no thread is started unless asked for (law D2)"),
-    ("HashMap", &[], "its order differs from instance to instance (law D2)"),
-    ("HashSet", &[], "its order differs from instance to instance (law D2)"),
-    ("RandomState", &[], "its order differs from instance to instance (law D2)"),
+pub(crate) const PLACES: &[(&str, &[&str], &str)] = &[
+    (
+        "Instant",
+        &["src/tyme/clock.rs"],
+        "only SystemClock reads the clock (law T2)",
+    ),
+    (
+        "SystemTime",
+        &["src/tyme/clock.rs"],
+        "only SystemClock reads the clock (law T2)",
+    ),
+    (
+        "UNIX_EPOCH",
+        &["src/tyme/clock.rs"],
+        "only SystemClock reads the clock (law T2)",
+    ),
+    (
+        "thread",
+        &["src/net/resolve.rs"],
+        "no thread is started unless asked for (law D2)",
+    ),
+    (
+        "HashMap",
+        &[],
+        "its order differs from instance to instance (law D2)",
+    ),
+    (
+        "HashSet",
+        &[],
+        "its order differs from instance to instance (law D2)",
+    ),
+    (
+        "RandomState",
+        &[],
+        "its order differs from instance to instance (law D2)",
+    ),
     ("static", &[], "no globals (law D2)"),
     ("thread_local", &[], "no globals (law D2)"),
     ("unsafe", &["src/lib.rs"], "the crate forbids it"),
@@ -22,18 +50,50 @@ pub const PLACES: &[(&str, &[&str], &str)] = &[
     ("print", &[], "a library does not print"),
     ("eprint", &[], "a library does not print"),
     ("mio", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("socket2", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("TcpStream", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("TcpListener", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("UnixStream", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("UnixListener", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("UdpSocket", &["src/net/"], "sockets are the net's alone (law D1)"),
-    ("ToSocketAddrs", &["src/net/resolve.rs"], "it blocks (defect S22)"),
-    ("signal_hook", &["src/doers/"], "signals are a doer's business"),
+    (
+        "socket2",
+        &["src/net/"],
+        "sockets are the net's alone (law D1)",
+    ),
+    (
+        "TcpStream",
+        &["src/net/"],
+        "sockets are the net's alone (law D1)",
+    ),
+    (
+        "TcpListener",
+        &["src/net/"],
+        "sockets are the net's alone (law D1)",
+    ),
+    (
+        "UnixStream",
+        &["src/net/"],
+        "sockets are the net's alone (law D1)",
+    ),
+    (
+        "UnixListener",
+        &["src/net/"],
+        "sockets are the net's alone (law D1)",
+    ),
+    (
+        "UdpSocket",
+        &["src/net/"],
+        "sockets are the net's alone (law D1)",
+    ),
+    (
+        "ToSocketAddrs",
+        &["src/net/resolve.rs"],
+        "it blocks (defect S22)",
+    ),
+    (
+        "signal_hook",
+        &["src/doers/"],
+        "signals are a doer's business",
+    ),
 ];
 
 /// Words that point outside of the project; split here, or this file would have them itself.
-pub const OUTSIDE: &[&str] = &[
+pub(crate) const OUTSIDE: &[&str] = &[
     concat!("/wo", "rk/"),
     concat!("../", "shared"),
     concat!(".libr", "ary"),
@@ -45,7 +105,7 @@ pub const OUTSIDE: &[&str] = &[
 ];
 
 /// Words out of their place in a file below `src`, `lib.rs` and test modules included.
-pub fn violations(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn violations(path: &str, text: &str) -> Vec<String> {
     let code = code(text);
     let tokens = tokens(&code);
     let mut found = Vec::new();
@@ -65,7 +125,7 @@ pub fn violations(path: &str, text: &str) -> Vec<String> {
 }
 
 /// Lines that name something outside of the project.
-pub fn outside(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn outside(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let lower = line.to_lowercase();
