@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hio::doing::Hook;
 use hio::doing::prelude::*;
 use hio::net::Net;
 use hio::tyme::{Tymer, duration_from_secs};
@@ -253,26 +254,40 @@ fn defect_d11_doers_that_were_extended_are_dropped_at_their_end() {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
-/// A parent that notes its own hooks and removes its child in its third recur.
-struct Remover {
+/// A parent of its own kind: it notes its hooks, and acts on its child by the number of its recur.
+struct Family<F> {
     deeds: Deeds<Notes>,
-    child: Option<DoerId>,
+    child: Id<Probe>,
     count: u32,
+    act: F,
+    /// The child's id as the Doist knows it.
+    known: Option<DoerId>,
 }
 
-impl Parent<Notes> for Remover {
-    fn deeds(&self) -> &Deeds<Notes> {
-        &self.deeds
+impl<F> Family<F> {
+    fn new(child: Probe, act: F) -> Self {
+        let mut deeds = Deeds::new();
+        let child = deeds.add(child);
+        Self { deeds, child, count: 0, act, known: None }
     }
-    fn deeds_mut(&mut self) -> &mut Deeds<Notes> {
-        &mut self.deeds
+}
+
+impl<F> Doer<Notes> for Family<F>
+where
+    F: FnMut(u32, DoerId, &mut Deeds<Notes>, &mut Cx<'_, Notes>),
+{
+    fn deeds(&self) -> Option<&Deeds<Notes>> {
+        Some(&self.deeds)
+    }
+    fn deeds_mut(&mut self) -> Option<&mut Deeds<Notes>> {
+        Some(&mut self.deeds)
     }
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Notes>) -> Result<Next, Fault> {
         self.count += 1;
         cx.app.push("parent.recur".to_owned());
-        if let (3, Some(child)) = (self.count, self.child) {
-            self.deeds.remove(&[child], cx)?;
-        }
+        let child = DoerId::from(self.deeds.id(self.child, cx));
+        self.known = Some(child);
+        (self.act)(self.count, child, &mut self.deeds, cx);
         self.deeds.recur(tyme, cx)?;
         Ok(if self.count == 5 { Done(true) } else { Again })
     }
@@ -283,17 +298,15 @@ impl Parent<Notes> for Remover {
 
 #[test]
 fn defect_d12_removing_a_child_is_no_exit_of_the_parent() {
-    let mut deeds = Deeds::new();
-    let child = Some(deeds.add(Probe::endless("child")).into());
     let mut doist = doist();
-    doist.add(Remover {
-        deeds,
-        child,
-        count: 0,
-    });
+    let remove_in_its_third = |n, child, deeds: &mut Deeds<Notes>, cx: &mut Cx<'_, Notes>| {
+        if n == 3 {
+            deeds.remove(&[child], cx);
+        }
+    };
+    doist.add(Family::new(Probe::endless("child"), remove_in_its_third));
     assert_eq!(doist.run(&mut NullNet::default()).unwrap(), Outcome::Done);
-    let of_parent: Vec<&str> = endings(&doist.app);
-    assert_eq!(of_parent, ["child.cease", "child.exit", "parent.exit"]);
+    assert_eq!(endings(&doist.app), ["child.cease", "child.exit", "parent.exit"]);
     assert_eq!(count(&doist.app, "parent.recur"), 5);
     assert_eq!(count(&doist.app, "child.recur"), 2);
 }
@@ -417,11 +430,12 @@ fn defect_d20_a_panic_while_closing_stops_no_other_closing() {
 #[test]
 fn defect_d21_a_childs_result_stays_readable() {
     let mut doist = doist();
-    let mut parent = DoDoer::new();
-    let child = parent.add(Probe::new("child", |_, _| Ok(Done(false))));
-    let parent = doist.add(parent);
+    let nothing = |_, _, _: &mut Deeds<Notes>, _: &mut Cx<'_, Notes>| ();
+    let failing = Probe::new("child", |_, _| Ok(Done(false)));
+    let parent = doist.add(Family::new(failing, nothing));
     assert_eq!(doist.run(&mut NullNet::default()).unwrap(), Outcome::Done);
     assert_eq!(doist.ended(parent), Some(Ended::Done(true)));
+    let child = doist.get(parent).and_then(|p| p.known).expect("the parent is kept");
     assert_eq!(doist.ended(child), Some(Ended::Done(false)));
 }
 
@@ -440,6 +454,16 @@ fn defect_d22_a_doer_that_removes_itself_ends() {
     assert_eq!(count(&doist.app, "a.recur"), 2);
     assert_eq!(&endings(&doist.app)[..2], ["a.cease", "a.exit"]);
     assert_eq!(doist.ended(a), Some(Ended::Ceased));
+}
+
+#[test]
+fn defect_d23_a_real_run_does_not_wait_for_a_tick_that_has_no_work() {
+    let mut net = NullNet::default();
+    let mut doist = doist().with_tock(Duration::from_secs(5)).with_pace(Pace::Real);
+    doist.add(Probe::new("a", until(3)));
+    assert_eq!(doist.run(&mut net).unwrap(), Outcome::Done);
+    assert_eq!(net.now(), Tyme::from_secs(10), "two waits between three recurs");
+    assert_eq!(doist.tyme(), Tyme::from_secs(15), "tyme has its last tick (law O9)");
 }
 
 #[test]
