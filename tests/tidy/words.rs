@@ -21,7 +21,7 @@ pub(crate) const PLACES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "thread",
-        &["src/net/mio/names.rs"],
+        &[],
         "no thread is started unless asked for (law D2)",
     ),
     (
