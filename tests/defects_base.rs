@@ -268,7 +268,13 @@ impl<F> Family<F> {
     fn new(child: Probe, act: F) -> Self {
         let mut deeds = Deeds::new();
         let child = deeds.add(child);
-        Self { deeds, child, count: 0, act, known: None }
+        Self {
+            deeds,
+            child,
+            count: 0,
+            act,
+            known: None,
+        }
     }
 }
 
@@ -306,7 +312,10 @@ fn defect_d12_removing_a_child_is_no_exit_of_the_parent() {
     };
     doist.add(Family::new(Probe::endless("child"), remove_in_its_third));
     assert_eq!(doist.run(&mut NullNet::default()).unwrap(), Outcome::Done);
-    assert_eq!(endings(&doist.app), ["child.cease", "child.exit", "parent.exit"]);
+    assert_eq!(
+        endings(&doist.app),
+        ["child.cease", "child.exit", "parent.exit"]
+    );
     assert_eq!(count(&doist.app, "parent.recur"), 5);
     assert_eq!(count(&doist.app, "child.recur"), 2);
 }
@@ -435,7 +444,10 @@ fn defect_d21_a_childs_result_stays_readable() {
     let parent = doist.add(Family::new(failing, nothing));
     assert_eq!(doist.run(&mut NullNet::default()).unwrap(), Outcome::Done);
     assert_eq!(doist.ended(parent), Some(Ended::Done(true)));
-    let child = doist.get(parent).and_then(|p| p.known).expect("the parent is kept");
+    let child = doist
+        .get(parent)
+        .and_then(|p| p.known)
+        .expect("the parent is kept");
     assert_eq!(doist.ended(child), Some(Ended::Done(false)));
 }
 
@@ -459,11 +471,21 @@ fn defect_d22_a_doer_that_removes_itself_ends() {
 #[test]
 fn defect_d23_a_real_run_does_not_wait_for_a_tick_that_has_no_work() {
     let mut net = NullNet::default();
-    let mut doist = doist().with_tock(Duration::from_secs(5)).with_pace(Pace::Real);
+    let mut doist = doist()
+        .with_tock(Duration::from_secs(5))
+        .with_pace(Pace::Real);
     doist.add(Probe::new("a", until(3)));
     assert_eq!(doist.run(&mut net).unwrap(), Outcome::Done);
-    assert_eq!(net.now(), Tyme::from_secs(10), "two waits between three recurs");
-    assert_eq!(doist.tyme(), Tyme::from_secs(15), "tyme has its last tick (law O9)");
+    assert_eq!(
+        net.now(),
+        Tyme::from_secs(10),
+        "two waits between three recurs"
+    );
+    assert_eq!(
+        doist.tyme(),
+        Tyme::from_secs(15),
+        "tyme has its last tick (law O9)"
+    );
 }
 
 #[test]

@@ -32,7 +32,11 @@ impl Rig {
         let at = at.parse().expect("an address");
         let mut server = Server::new(at, ListenOptions::default(), limits);
         server.open(&mut net, Owner::NONE).expect("a free port");
-        Self { net, server, events: Vec::new() }
+        Self {
+            net,
+            server,
+            events: Vec::new(),
+        }
     }
 
     fn addr(&self) -> SocketAddr {
@@ -55,7 +59,9 @@ impl Rig {
         let soon = self.now() + Duration::from_millis(5);
         self.net.poll(soon).expect("the poll");
         let tyme = self.now();
-        self.server.service_each(tyme, &mut self.net, each).expect("the listener");
+        self.server
+            .service_each(tyme, &mut self.net, each)
+            .expect("the listener");
         self.events.extend(self.server.events());
     }
 
@@ -116,7 +122,10 @@ fn reset(peer: TcpStream) {
 #[test]
 fn defect_s2_the_tymeout_of_a_server_reaches_what_it_accepts() {
     let tymeout = Some(Duration::from_millis(60));
-    let mut rig = Rig::new(Limits { tymeout, ..Limits::default() });
+    let mut rig = Rig::new(Limits {
+        tymeout,
+        ..Limits::default()
+    });
     let _silent = rig.peer();
     let id = rig.accepted();
     assert_eq!(rig.server.get(id).and_then(|ix| ix.tymeout()), tymeout);
@@ -127,7 +136,10 @@ fn defect_s2_the_tymeout_of_a_server_reaches_what_it_accepts() {
 #[test]
 fn defect_s3_refreshing_counts_from_now() {
     let tymeout = Duration::from_secs(5);
-    let mut rig = Rig::new(Limits { tymeout: Some(tymeout), ..Limits::default() });
+    let mut rig = Rig::new(Limits {
+        tymeout: Some(tymeout),
+        ..Limits::default()
+    });
     let _peer = rig.peer();
     let id = rig.accepted();
     let now = rig.now();
@@ -158,11 +170,28 @@ fn defect_s5_a_peer_that_resets_before_it_is_accepted() {
 fn defect_s7_an_address_in_use_is_an_error_with_its_cause() {
     let rig = Rig::new(Limits::default());
     let mut net = MioNet::new().expect("a net");
-    let mut second =
-        Server::new(rig.server.ha().clone(), ListenOptions::default(), Limits::default());
-    let refused = second.open(&mut net, Owner::NONE).expect_err("the port is taken");
-    assert!(matches!(refused, OpenError::Listen { why: NetError::AddrInUse, .. }), "{refused}");
-    assert!(refused.to_string().contains(&rig.addr().to_string()), "{refused}");
+    let mut second = Server::new(
+        rig.server.ha().clone(),
+        ListenOptions::default(),
+        Limits::default(),
+    );
+    let refused = second
+        .open(&mut net, Owner::NONE)
+        .expect_err("the port is taken");
+    assert!(
+        matches!(
+            refused,
+            OpenError::Listen {
+                why: NetError::AddrInUse,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    assert!(
+        refused.to_string().contains(&rig.addr().to_string()),
+        "{refused}"
+    );
     assert!(!second.opened());
 }
 
@@ -184,7 +213,8 @@ fn defect_s9_a_peer_that_half_closes_gets_everything_back() {
     let heard = std::thread::scope(|scope| {
         let sender = scope.spawn(|| {
             (&peer).write_all(&sent).expect("it is taken");
-            peer.shutdown(std::net::Shutdown::Write).expect("it is open");
+            peer.shutdown(std::net::Shutdown::Write)
+                .expect("it is open");
         });
         let reader = scope.spawn(|| {
             let mut heard = Vec::new();
@@ -194,7 +224,12 @@ fn defect_s9_a_peer_that_half_closes_gets_everything_back() {
         rig.echo_until(|_| sender.is_finished() && reader.is_finished());
         reader.join().expect("it only reads")
     });
-    assert!(heard == sent, "{} of {} bytes came back", heard.len(), sent.len());
+    assert!(
+        heard == sent,
+        "{} of {} bytes came back",
+        heard.len(),
+        sent.len()
+    );
     assert_eq!(rig.closed(), [CloseReason::PeerClosed]);
 }
 
@@ -206,7 +241,9 @@ fn defect_s10_a_server_that_was_closed_opens_and_serves_again() {
     rig.server.close(&mut rig.net);
     assert!(rig.server.is_empty() && !rig.server.opened());
     rig.turn(|_| ());
-    rig.server.reopen(&mut rig.net).expect("its port is free again");
+    rig.server
+        .reopen(&mut rig.net)
+        .expect("its port is free again");
     rig.serves();
 }
 
@@ -231,13 +268,20 @@ fn defect_s11_writing_to_a_peer_that_has_gone_is_its_end_alone() {
         }
     }
     let reasons = rig.closed();
-    assert!(matches!(reasons[..], [CloseReason::Reset | CloseReason::PeerClosed]), "{reasons:?}");
+    assert!(
+        matches!(reasons[..], [CloseReason::Reset | CloseReason::PeerClosed]),
+        "{reasons:?}"
+    );
     rig.serves();
 }
 
 #[test]
 fn defect_s12_what_a_peer_sends_is_bounded_and_others_get_their_turn() {
-    let limits = Limits { rx_cap: 100_000, rx_bytes_per_service: 30_000, ..Limits::default() };
+    let limits = Limits {
+        rx_cap: 100_000,
+        rx_bytes_per_service: 30_000,
+        ..Limits::default()
+    };
     let mut rig = Rig::new(limits);
     let flood = rig.peer();
     flood.set_nonblocking(true).expect("a socket");
@@ -255,7 +299,10 @@ fn defect_s12_what_a_peer_sends_is_bounded_and_others_get_their_turn() {
     let held = rig.server.get(id).expect("it is open").rx().len();
     assert_eq!(held, 100_000, "reading stopped at the cap");
     assert!(most_a_turn <= 30_000, "{most_a_turn} bytes in one service");
-    assert!(sent > held, "the peer feels it: the rest waits in the system");
+    assert!(
+        sent > held,
+        "the peer feels it: the rest waits in the system"
+    );
     rig.serves();
 }
 
@@ -267,11 +314,17 @@ fn defect_s13_a_service_sends_as_much_as_the_socket_takes() {
     let data = vec![1; 1 << 20];
     rig.server.transmit_ix(id, &data).expect("it fits the cap");
     let tyme = rig.now();
-    rig.server.send_ix(id, tyme, &mut rig.net).expect("it is open");
+    rig.server
+        .send_ix(id, tyme, &mut rig.net)
+        .expect("it is open");
     let remoter = rig.server.get(id).expect("it is open");
     let (sid, pending) = (remoter.sid(), remoter.pending());
     assert!(pending < data.len());
-    let more = if pending == 0 { 0 } else { rig.net.write(sid, b"x").expect("it is open") };
+    let more = if pending == 0 {
+        0
+    } else {
+        rig.net.write(sid, b"x").expect("it is open")
+    };
     assert_eq!(more, 0, "what waits waits for the peer");
 }
 
@@ -281,9 +334,15 @@ fn defect_s14_an_unknown_connection_is_an_error_of_its_own() {
     let _peer = rig.peer();
     let id = rig.accepted();
     let tyme = rig.now();
-    let removed = rig.server.remove_ix(id, tyme, &mut rig.net).expect("it was there");
+    let removed = rig
+        .server
+        .remove_ix(id, tyme, &mut rig.net)
+        .expect("it was there");
     assert_eq!(removed.closed(), Some(CloseReason::Aborted));
-    let unknown = rig.server.receive_ix(id, tyme, &mut rig.net).expect_err("it was removed");
+    let unknown = rig
+        .server
+        .receive_ix(id, tyme, &mut rig.net)
+        .expect_err("it was removed");
     assert_eq!(unknown.0, id);
     assert!(rig.server.transmit_ix(id, b"x").is_err());
     assert!(rig.server.close_ix(id).is_err());
@@ -317,11 +376,16 @@ fn defect_s21_a_client_that_was_cut_off_dials_again() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let to = Endpoint::Tcp(listener.local_addr().expect("it is bound"));
     let mut net = MioNet::new().expect("a net");
-    let again = Reconnect { first: Duration::from_millis(10), ..Reconnect::default() };
+    let again = Reconnect {
+        first: Duration::from_millis(10),
+        ..Reconnect::default()
+    };
     let mut client = Client::new(to, ConnectOptions::default(), Limits::default());
     client = client.with_reconnect(again);
     let tyme = net.now();
-    client.open(tyme, &mut net, Owner::NONE).expect("good limits");
+    client
+        .open(tyme, &mut net, Owner::NONE)
+        .expect("good limits");
     for _ in 0..3 {
         client_until(&mut net, &mut client, Client::connected);
         drop(listener.accept().expect("it is connected"));
@@ -340,9 +404,16 @@ fn defect_s25_an_attempt_to_connect_ends_in_time() {
     let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
     socket.bind(&any.into()).expect("a free port");
     socket.listen(0).expect("it is bound");
-    let at = socket.local_addr().ok().and_then(|a| a.as_socket()).expect("it is bound");
+    let at = socket
+        .local_addr()
+        .ok()
+        .and_then(|a| a.as_socket())
+        .expect("it is bound");
     let mut net = MioNet::new().expect("a net");
-    let limits = Limits { connect: Duration::from_millis(80), ..Limits::default() };
+    let limits = Limits {
+        connect: Duration::from_millis(80),
+        ..Limits::default()
+    };
     let dial = |net: &mut MioNet| {
         let mut client = Client::new(Endpoint::Tcp(at), ConnectOptions::default(), limits.clone());
         let tyme = net.now();
@@ -353,5 +424,9 @@ fn defect_s25_an_attempt_to_connect_ends_in_time() {
     let last = clients.last_mut().expect("eight of them");
     client_until(&mut net, last, |client| !client.opened());
     assert_eq!(last.closed(), Some(CloseReason::ConnectTimedOut));
-    assert!(last.link().closed().is_some_and(|reason| !reason.is_clean()));
+    assert!(
+        last.link()
+            .closed()
+            .is_some_and(|reason| !reason.is_clean())
+    );
 }

@@ -36,8 +36,8 @@ pub(crate) const PLACES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "RandomState",
-        &[],
-        "its order differs from instance to instance (law D2)",
+        &["src/net/mio/entropy.rs"],
+        "randomness is the net's (law D1)",
     ),
     (
         "static",
