@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// Where a stream begins or ends.
 ///
 /// As text: `127.0.0.1:80`, `[::1]:80`, `example.org:80`, `:80` (all IPv4 interfaces) and
-/// `unix:/run/x.sock`.
+/// `unix:/run/x.sock`. What parses is printed so that it parses to the same again.
 ///
 /// ```
 /// use hio::net::Endpoint;
@@ -34,7 +34,8 @@ impl Endpoint {
         Self::Unix(path.as_ref().to_path_buf())
     }
 
-    /// A host and a port. An empty host means all IPv4 interfaces, a literal address itself.
+    /// A host and a port. An empty host means all IPv4 interfaces, a literal address itself; what
+    /// else it may be is not checked here.
     #[must_use]
     pub fn host(host: &str, port: u16) -> Self {
         if host.is_empty() {
@@ -98,7 +99,7 @@ impl fmt::Display for Endpoint {
             Self::Tcp(addr) => write!(f, "{addr}"),
             Self::Name(host, port) => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Unnamed => f.write_str("unix:(unnamed)"),
+            Self::Unnamed => write!(f, "unix:{UNNAMED}"),
         }
     }
 }
@@ -114,8 +115,13 @@ impl FromStr for Endpoint {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
                 "" => Err(wrong("the path is empty")),
+                UNNAMED => Err(wrong("a socket without a name cannot be reached")),
                 _ => Ok(Self::unix(path)),
             };
+        }
+        // An address with a scope, as in [fe80::1%2]:80, is known to the standard parser only.
+        if let Ok(addr) = text.parse() {
+            return Ok(Self::Tcp(addr));
         }
         let (host, port) = text
             .rsplit_once(':')
@@ -127,22 +133,42 @@ impl FromStr for Endpoint {
         let port = port
             .parse()
             .map_err(|_| wrong("the port must be at most 65535"))?;
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        if host.contains(':') && !bracketed {
-            return Err(wrong("an IPv6 address needs brackets, as in [::1]:80"));
-        }
-        if bracketed && host[1..host.len() - 1].parse::<Ipv6Addr>().is_err() {
-            return Err(wrong("no IPv6 address between the brackets"));
-        }
-        let name = |c: char| c.is_whitespace() || c.is_control() || c == '/';
-        if host.contains(name) {
-            return Err(wrong(
-                "the host name has a character that names cannot have",
-            ));
-        }
+        check_host(host).map_err(wrong)?;
         Ok(Self::host(host, port))
     }
 }
+
+/// Whether `host` is empty, a literal address or may be a name; if not, why.
+fn check_host(host: &str) -> Result<(), &'static str> {
+    if let Some(inner) = host.strip_prefix('[') {
+        let inner = inner.strip_suffix(']').unwrap_or_default();
+        return match inner.parse::<Ipv6Addr>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err("no IPv6 address between the brackets"),
+        };
+    }
+    if host.contains(':') {
+        return Err("an IPv6 address needs brackets, as in [::1]:80");
+    }
+    let foreign = |c: char| c.is_whitespace() || c.is_control() || "/\\[]@?#%".contains(c);
+    if host.contains(foreign) {
+        return Err("the host name has a character that names cannot have");
+    }
+    if host.len() > NAME_MAX {
+        return Err("the host name is longer than 253 bytes");
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let number = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    if number && host.parse::<Ipv4Addr>().is_err() {
+        return Err("neither an IPv4 address nor a name");
+    }
+    Ok(())
+}
+
+/// Bytes of the longest host name (RFC 1035 §2.3.4, less the root's dot and length bytes).
+const NAME_MAX: usize = 253;
+/// What stands for the path of a socket without one. A file of that name is `unix:./(unnamed)`.
+const UNNAMED: &str = "(unnamed)";
 
 /// Text that is no [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

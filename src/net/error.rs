@@ -30,8 +30,9 @@ pub enum NetError {
     /// There is no connection yet, or no longer.
     #[error("not connected")]
     NotConnected,
-    /// Out of descriptors, ports or memory; later it may work.
-    #[error("out of descriptors or memory")]
+    /// Out of descriptors, ports or memory, or a Unix listener's backlog is full; later it may
+    /// work.
+    #[error("out of descriptors, ports or memory")]
     Exhausted,
     /// The system does not allow it.
     #[error("permission denied")]
@@ -47,7 +48,7 @@ pub enum NetError {
         /// Bytes the system can hold.
         max: usize,
     },
-    /// No address is known for the name.
+    /// No address is known for the name, or an address is wanted where a name was given.
     #[error("name cannot be resolved")]
     Unresolvable,
     /// The id is of a socket or group that is closed.
@@ -90,7 +91,10 @@ impl From<&io::Error> for NetError {
             K::NotConnected => Self::NotConnected,
             K::PermissionDenied => Self::Denied,
             K::NotFound => Self::NotFound,
-            K::OutOfMemory => Self::Exhausted,
+            // EAGAIN where there is no "not yet": a full backlog, no free port.
+            K::OutOfMemory | K::StorageFull | K::WouldBlock => Self::Exhausted,
+            K::ReadOnlyFilesystem => Self::Denied,
+            K::NotADirectory => Self::NotFound,
             K::InvalidInput => Self::Invalid,
             K::Unsupported => Self::Unsupported,
             _ => Self::from_code(e.raw_os_error()),
@@ -107,14 +111,91 @@ impl From<io::Error> for NetError {
 impl NetError {
     /// Codes that `io::ErrorKind` has no stable name for.
     fn from_code(code: Option<i32>) -> Self {
-        #[cfg(unix)]
-        const EXHAUSTED: [i32; 4] = [23, 24, 105, 55]; // ENFILE EMFILE ENOBUFS (Linux, BSD)
-        #[cfg(not(unix))]
-        const EXHAUSTED: [i32; 2] = [10024, 10055]; // WSAEMFILE WSAENOBUFS
+        let Some(code) = code else {
+            return Self::Other(0);
+        };
         match code {
-            Some(c) if EXHAUSTED.contains(&c) => Self::Exhausted,
-            Some(c) => Self::Other(c),
-            None => Self::Other(0),
+            _ if codes::EXHAUSTED.contains(&code) => Self::Exhausted,
+            _ if codes::UNREACHABLE.contains(&code) => Self::Unreachable,
+            _ if codes::UNSUPPORTED.contains(&code) => Self::Unsupported,
+            _ => Self::Other(code),
         }
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod codes {
+    /// ENFILE, EMFILE, ENOBUFS.
+    pub(super) const EXHAUSTED: [i32; 3] = [23, 24, 105];
+    /// EHOSTDOWN, ENONET.
+    pub(super) const UNREACHABLE: [i32; 2] = [112, 64];
+    /// EPROTONOSUPPORT, EAFNOSUPPORT: such as IPv6 where it is switched off.
+    pub(super) const UNSUPPORTED: [i32; 2] = [93, 97];
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+mod codes {
+    /// ENFILE, EMFILE, ENOBUFS of the BSDs and macOS.
+    pub(super) const EXHAUSTED: [i32; 3] = [23, 24, 55];
+    /// EHOSTDOWN.
+    pub(super) const UNREACHABLE: [i32; 1] = [64];
+    /// EPROTONOSUPPORT, EAFNOSUPPORT.
+    pub(super) const UNSUPPORTED: [i32; 2] = [43, 47];
+}
+
+#[cfg(not(unix))]
+mod codes {
+    /// WSAEMFILE, WSAENOBUFS.
+    pub(super) const EXHAUSTED: [i32; 2] = [10024, 10055];
+    /// WSAEHOSTDOWN.
+    pub(super) const UNREACHABLE: [i32; 1] = [10064];
+    /// WSAEPROTONOSUPPORT, WSAEAFNOSUPPORT.
+    pub(super) const UNSUPPORTED: [i32; 2] = [10043, 10047];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a2_every_code_of_the_system_is_an_error_of_ours() {
+        let of = |code| NetError::from(io::Error::from_raw_os_error(code));
+        for code in 0..=200 {
+            assert!(!of(code).to_string().is_empty());
+        }
+        let known = [
+            (1, NetError::Denied),
+            (2, NetError::NotFound),
+            (11, NetError::Exhausted),
+            (12, NetError::Exhausted),
+            (13, NetError::Denied),
+            (20, NetError::NotFound),
+            (22, NetError::Invalid),
+            (24, NetError::Exhausted),
+            (28, NetError::Exhausted),
+            (32, NetError::BrokenPipe),
+            (97, NetError::Unsupported),
+            (98, NetError::AddrInUse),
+            (99, NetError::AddrNotAvailable),
+            (101, NetError::Unreachable),
+            (103, NetError::Aborted),
+            (104, NetError::Reset),
+            (105, NetError::Exhausted),
+            (107, NetError::NotConnected),
+            (110, NetError::TimedOut),
+            (111, NetError::Refused),
+            (113, NetError::Unreachable),
+            (71, NetError::Other(71)),
+        ];
+        for (code, error) in known {
+            assert_eq!(of(code), error, "errno {code}");
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_code_is_other() {
+        let e = io::Error::other("no code");
+        assert_eq!(NetError::from(e), NetError::Other(0));
     }
 }

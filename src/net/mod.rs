@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::mio::MioNet;
+pub use self::mio::{MioNet, StdSocket};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::NetError;
 pub use ids::{Group, Owner, Sid};
@@ -37,6 +37,10 @@ use crate::tyme::Tyme;
 /// 3. Work on each of them until it says "not yet". Whoever stops earlier (a budget, a full
 ///    buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
 ///    acts: readiness is told by edges.
+///
+/// A mark says: something may be read, or can be written *again*, or the connection broke, or a
+/// started one stands or failed. It is a hint; an operation may still say "not yet". A mark that
+/// is left alone is not told twice.
 ///
 /// A [`Sid`] of a closed socket goes nowhere: operations on it give [`NetError::Stale`].
 pub trait Net {
@@ -58,7 +62,9 @@ pub trait Net {
     /// Only when polling itself is broken.
     fn poll(&mut self, until: Tyme) -> Result<(), NetError>;
 
-    /// Appends the owners of all groups that have marks, each once. Takes nothing away.
+    /// Appends the owners of all groups that have marks, ascending, each once. Takes no mark away.
+    ///
+    /// [`Owner::NONE`] is nobody and never among them.
     fn woken(&mut self, out: &mut Vec<Owner>);
 
     /// Opens a group of sockets.
@@ -76,10 +82,11 @@ pub trait Net {
     /// Marks a socket, as if it had just become ready.
     fn mark(&mut self, sid: Sid);
 
-    /// Opens a listening socket.
+    /// Opens a listening socket. A Unix socket's file is removed again when it is closed.
     ///
     /// # Errors
-    /// The address is in use, not to be had, or a path is too long or not permitted.
+    /// The address is in use, not to be had, or a path is too long or not permitted;
+    /// [`NetError::Unresolvable`] for a name.
     fn listen(
         &mut self,
         group: Group,
@@ -87,18 +94,25 @@ pub trait Net {
         options: &ListenOptions,
     ) -> Result<Sid, NetError>;
 
-    /// Takes one waiting connection into the listener's group, marked; `None` when none waits.
+    /// Takes one waiting connection into the listener's group; `None` when none waits.
+    ///
+    /// The connection can be written at once and has no mark yet: the next [`poll`](Self::poll)
+    /// marks it if there is something to read. Whoever accepts need not try to read before.
     ///
     /// # Errors
     /// [`NetError::Exhausted`] when the process is out of descriptors or the system out of
-    /// memory; the listener lives on. A connection that died while it waited is passed over.
+    /// memory. The listener lives on and keeps its readiness: no mark follows, so whoever accepts
+    /// tries again after a pause. A connection that died while it waited is passed over;
+    /// [`NetError::Aborted`] after many of those in a row, to be treated the same way.
     fn accept(&mut self, listener: Sid) -> Result<Option<(Sid, Endpoint)>, NetError>;
 
-    /// Starts a connection; [`connected`](Self::connected) tells how it ended.
+    /// Starts a connection; [`connected`](Self::connected) tells how it ended, and a mark when.
     ///
     /// # Errors
-    /// What can be said at once: no route, no descriptor, no such path, a name instead of an
-    /// address.
+    /// What can be said at once: no route, no descriptor, no such path, nobody listening there;
+    /// [`NetError::Unresolvable`] for a name, which [`resolve`](Self::resolve) turns into
+    /// addresses first; [`NetError::Exhausted`] when the backlog of a Unix listener is full, which
+    /// may change soon.
     fn connect(
         &mut self,
         group: Group,
@@ -108,11 +122,16 @@ pub trait Net {
 
     /// Whether a started connection stands: `false` while it is under way.
     ///
+    /// Until this has said `true` nothing can be read or written. It needs a [`poll`](Self::poll)
+    /// to learn of the answer, also where that comes at once.
+    ///
     /// # Errors
-    /// Why it failed.
+    /// Why it failed. The socket is then of no more use.
     fn connected(&mut self, sid: Sid) -> Result<bool, NetError>;
 
     /// Reads into `buf`: `None` when nothing is there yet, `Some(0)` at the end of the stream.
+    ///
+    /// An empty `buf` gives `None`, so that it is not taken for the end.
     ///
     /// # Errors
     /// The connection is lost.

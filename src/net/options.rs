@@ -11,7 +11,7 @@ pub enum Shutdown {
     Both,
 }
 
-/// How the system probes a silent connection.
+/// How the system probes a silent connection. It counts in seconds; times are rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
     /// Silence before the first probe.
@@ -47,12 +47,15 @@ pub struct ListenOptions {
     pub reuse_port: bool,
     /// An IPv6 socket takes no IPv4. Default: on, the same on every platform.
     pub v6_only: bool,
-    /// At least so many bytes for the system's send buffer; 0 leaves the system's choice.
+    /// At least so many bytes for the system's send buffer; 0 leaves the system's choice. A buffer
+    /// that is larger already stays. On Linux a size of one's own ends the automatic growth.
     pub send_buffer: usize,
-    /// At least so many bytes for the system's receive buffer; 0 leaves the system's choice.
+    /// At least so many bytes for the system's receive buffer; as for `send_buffer`.
     pub recv_buffer: usize,
     /// What `close` does with data the peer has not taken (SO_LINGER) on accepted connections.
-    /// `Some(ZERO)` resets the connection. Default: the system sends it in the background.
+    /// `Some(ZERO)` resets the connection; any other time would make `close` block and is
+    /// [`NetError::Invalid`](super::NetError::Invalid). Default: the system sends it in the
+    /// background.
     pub linger: Option<Duration>,
     /// Remove a Unix socket file at the path when nobody listens behind it. On by default; a
     /// file that is no socket, or one that is in use, is never touched.
@@ -83,13 +86,17 @@ pub struct ConnectOptions {
     pub nodelay: bool,
     /// Probe when silent. Off by default.
     pub keepalive: Option<Keepalive>,
-    /// At least so many bytes for the system's send buffer; 0 leaves the system's choice.
+    /// At least so many bytes for the system's send buffer; 0 leaves the system's choice. A buffer
+    /// that is larger already stays. On Linux a size of one's own ends the automatic growth.
     pub send_buffer: usize,
-    /// At least so many bytes for the system's receive buffer; 0 leaves the system's choice.
+    /// At least so many bytes for the system's receive buffer; as for `send_buffer`.
     pub recv_buffer: usize,
-    /// What `close` does with data the peer has not taken (SO_LINGER). `Some(ZERO)` resets.
+    /// What `close` does with data the peer has not taken (SO_LINGER). `Some(ZERO)` resets; any
+    /// other time is [`NetError::Invalid`](super::NetError::Invalid). Default: the system sends it
+    /// in the background.
     pub linger: Option<Duration>,
-    /// The address to dial from; `None` leaves it to the system.
+    /// The address to dial from, of the same family; `None` leaves it to the system. A path to
+    /// dial a Unix socket from is bound to a file, which stays for the caller to remove.
     pub from: Option<super::Endpoint>,
 }
 
@@ -114,7 +121,7 @@ pub enum SocketOption {
     Nodelay(bool),
     /// Keepalive probes, or none.
     Keepalive(Option<Keepalive>),
-    /// SO_LINGER.
+    /// SO_LINGER: `Some(ZERO)` or `None`.
     Linger(Option<Duration>),
     /// At least so many bytes for the send buffer.
     SendBuffer(usize),

@@ -1,0 +1,617 @@
+//! The operating system's network. Read `table.rs` first: it holds what the rest works on.
+//!
+//! Readiness is told by edges, through one registration a socket, and kept as flags that are
+//! hints: a read without the flag makes no system call, a read that comes back short clears the
+//! flag, because the next byte will tell of itself by a new edge. The exception is a stream whose
+//! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read.
+
+mod entropy;
+mod names;
+mod open;
+mod socket;
+mod table;
+#[cfg(unix)]
+mod unix;
+
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::mio::event::Event;
+use ::mio::{Events, Poll, Token, Waker};
+
+use self::entropy::Entropy;
+use self::names::Names;
+use self::socket::Socket;
+use self::table::{CONNECTING, LISTENING, READ_CLOSED, READABLE, Table, WRITABLE};
+use super::{
+    ConnectOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup, Net, NetError, Owner,
+    Shutdown, Sid, SocketOption,
+};
+use crate::tyme::{Clock, SystemClock, Tyme};
+
+/// The operating system's sockets, clock and entropy behind [`Net`].
+///
+/// Sockets are nonblocking, closed on exec, and polled by edges with one registration each. No
+/// operation blocks but [`poll`](Net::poll), no write raises SIGPIPE, and nothing is allocated in
+/// a poll, a read or a write once the net has grown to its load. Dropping the net closes
+/// everything and removes the files of its Unix listeners.
+///
+/// # Precision
+/// A wait ends at the system's next whole millisecond (epoll counts in those), never early. One
+/// poll takes at most 1024 events; the next one brings the others.
+///
+/// ```
+/// use hio::net::{ConnectOptions, Endpoint, ListenOptions, MioNet, Net, Owner};
+/// let mut net = MioNet::new()?;
+/// let group = net.group(Owner::NONE);
+/// let listener = net.listen(group, &Endpoint::host("127.0.0.1", 0), &ListenOptions::default())?;
+/// let at = net.local(listener)?;
+/// let client = net.connect(group, &at, &ConnectOptions::default())?;
+/// while !net.connected(client)? {
+///     let soon = net.now() + std::time::Duration::from_secs(1);
+///     net.poll(soon)?;
+/// }
+/// assert_eq!(net.write(client, b"hello")?, 5);
+/// # Ok::<(), hio::net::NetError>(())
+/// ```
+#[derive(Debug)]
+pub struct MioNet {
+    poll: Poll,
+    events: Events,
+    table: Table,
+    clock: SystemClock,
+    entropy: Entropy,
+    names: Names,
+    waker: Option<Arc<Waker>>,
+    /// What a listener's connections must be given when they are accepted, for listeners whose
+    /// connections do not inherit it.
+    handed_down: Vec<(Sid, ListenOptions)>,
+    /// The files of open Unix listeners.
+    #[cfg(unix)]
+    files: Vec<(Sid, unix::BoundFile)>,
+}
+
+impl MioNet {
+    /// A net without sockets, whose clock begins now.
+    ///
+    /// # Errors
+    /// The system has no descriptor left to poll with.
+    pub fn new() -> Result<Self, NetError> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS_MAX),
+            table: Table::default(),
+            clock: SystemClock::new(),
+            entropy: Entropy::default(),
+            names: Names::default(),
+            waker: None,
+            handed_down: Vec::new(),
+            #[cfg(unix)]
+            files: Vec::new(),
+        })
+    }
+
+    /// Gives `name` addresses of its own, best first, for [`resolve`](Net::resolve).
+    ///
+    /// Names compare without case and without a dot at the end. A name in this table wins over
+    /// `localhost`, literal addresses win over the table. It holds at most 4096 names.
+    ///
+    /// # Errors
+    /// [`NetError::Invalid`] without a name or addresses, [`NetError::Exhausted`] when the table
+    /// is full.
+    pub fn add_name(&mut self, name: &str, addresses: Vec<IpAddr>) -> Result<(), NetError> {
+        self.names.add(name, addresses)
+    }
+
+    /// Forgets a name that [`add_name`](Self::add_name) gave.
+    pub fn remove_name(&mut self, name: &str) {
+        self.names.remove(name);
+    }
+
+    /// Takes an open socket of the standard library into a group and makes it nonblocking.
+    ///
+    /// For sockets that a supervisor handed over, for socket pairs, and for pipes from signal
+    /// handlers. A stream must be connected. Options stay as they are; the file of an adopted
+    /// Unix listener is left alone when it is closed.
+    ///
+    /// # Errors
+    /// [`NetError::Stale`] when the group is closed, or the system refuses.
+    pub fn adopt(&mut self, group: Group, socket: impl Into<StdSocket>) -> Result<Sid, NetError> {
+        let socket = match socket.into() {
+            StdSocket::TcpListener(l) => {
+                l.set_nonblocking(true)?;
+                Socket::TcpListener(::mio::net::TcpListener::from_std(l))
+            }
+            StdSocket::TcpStream(s) => {
+                s.set_nonblocking(true)?;
+                Socket::TcpStream(::mio::net::TcpStream::from_std(s))
+            }
+            #[cfg(unix)]
+            StdSocket::UnixListener(l) => {
+                l.set_nonblocking(true)?;
+                Socket::UnixListener(::mio::net::UnixListener::from_std(l))
+            }
+            #[cfg(unix)]
+            StdSocket::UnixStream(s) => {
+                s.set_nonblocking(true)?;
+                Socket::UnixStream(::mio::net::UnixStream::from_std(s))
+            }
+        };
+        let flags = if socket.is_listener() {
+            LISTENING
+        } else {
+            WRITABLE
+        };
+        self.admit(group, socket, flags)
+    }
+
+    /// The descriptor of an open socket, to look at it or to set what [`SocketOption`] lacks.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn fd(&self, sid: Sid) -> Option<std::os::fd::BorrowedFd<'_>> {
+        Some(self.table.get(sid).ok()?.socket.fd())
+    }
+
+    /// Registers a socket and takes it in. A socket that is refused is closed.
+    fn admit(&mut self, group: Group, mut socket: Socket, flags: u8) -> Result<Sid, NetError> {
+        if !self.table.has_group(group) {
+            return Err(NetError::Stale);
+        }
+        let sid = self.table.next_sid()?;
+        socket.register(self.poll.registry(), token(sid))?;
+        self.table.insert(sid, group, socket, flags);
+        Ok(sid)
+    }
+
+    /// How long to wait: `None` for ever, rounded up by the system.
+    fn wait(&mut self, until: Tyme) -> Option<Duration> {
+        match until {
+            Tyme::ZERO => Some(Duration::ZERO),
+            Tyme::NEVER => None,
+            _ => Some(until.since(self.clock.now()).min(WAIT_MAX)),
+        }
+    }
+
+    #[cfg(unix)]
+    fn listen_unix(
+        &mut self,
+        group: Group,
+        path: &std::path::Path,
+        options: &ListenOptions,
+    ) -> Result<Sid, NetError> {
+        let (listener, file) = unix::listen(path, options)?;
+        let admitted = self.admit(group, Socket::UnixListener(listener), LISTENING);
+        match (admitted, file) {
+            (Ok(sid), Some(file)) => self.files.push((sid, file)),
+            (Err(_), Some(file)) => file.remove(),
+            (_, None) => {}
+        }
+        if let Ok(sid) = admitted {
+            if options.send_buffer > 0 || options.recv_buffer > 0 {
+                self.handed_down.push((sid, options.clone()));
+            }
+        }
+        admitted
+    }
+
+    fn listen_tcp(
+        &mut self,
+        group: Group,
+        at: std::net::SocketAddr,
+        options: &ListenOptions,
+    ) -> Result<Sid, NetError> {
+        let listener = open::listen_tcp(at, options)?;
+        let sid = self.admit(group, Socket::TcpListener(listener), LISTENING)?;
+        if !open::INHERITED {
+            self.handed_down.push((sid, options.clone()));
+        }
+        Ok(sid)
+    }
+}
+
+impl Net for MioNet {
+    fn now(&mut self) -> Tyme {
+        self.clock.now()
+    }
+
+    fn wall(&mut self) -> Duration {
+        self.clock.wall()
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) {
+        self.entropy.fill(out);
+    }
+
+    fn poll(&mut self, until: Tyme) -> Result<(), NetError> {
+        let wait = self.wait(until);
+        match self.poll.poll(&mut self.events, wait) {
+            // A signal: whoever polls looks whether it is to stop.
+            Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in &self.events {
+            if let Some(sid) = sid_of(&self.table, event.token()) {
+                self.table.heard(sid, readiness(event));
+            }
+        }
+        Ok(())
+    }
+
+    fn woken(&mut self, out: &mut Vec<Owner>) {
+        self.table.woken(out);
+    }
+
+    fn group(&mut self, owner: Owner) -> Group {
+        self.table.open_group(owner)
+    }
+
+    fn set_owner(&mut self, group: Group, owner: Owner) {
+        self.table.set_owner(group, owner);
+    }
+
+    /// Looks at every socket of the net once.
+    fn close_group(&mut self, group: Group) {
+        for sid in self.table.members(group) {
+            self.close(sid);
+        }
+        self.table.remove_group(group);
+    }
+
+    fn ready(&mut self, group: Group, out: &mut Vec<Sid>) {
+        self.table.ready(group, out);
+    }
+
+    fn mark(&mut self, sid: Sid) {
+        self.table.mark(sid);
+    }
+
+    fn listen(
+        &mut self,
+        group: Group,
+        at: &Endpoint,
+        options: &ListenOptions,
+    ) -> Result<Sid, NetError> {
+        match at {
+            Endpoint::Tcp(addr) => self.listen_tcp(group, *addr, options),
+            #[cfg(unix)]
+            Endpoint::Unix(path) => self.listen_unix(group, path, options),
+            #[cfg(not(unix))]
+            Endpoint::Unix(_) => Err(NetError::Unsupported),
+            Endpoint::Name(..) => Err(NetError::Unresolvable),
+            Endpoint::Unnamed => Err(NetError::Invalid),
+        }
+    }
+
+    fn accept(&mut self, listener: Sid) -> Result<Option<(Sid, Endpoint)>, NetError> {
+        let entry = self.table.get_mut(listener)?;
+        if !entry.is(LISTENING) {
+            return Err(NetError::Invalid);
+        }
+        if !entry.is(READABLE) {
+            return Ok(None);
+        }
+        for _ in 0..DEAD_MAX {
+            match entry.socket.accept() {
+                Ok((socket, peer)) => {
+                    let options = self.handed_down.iter().find(|(sid, _)| *sid == listener);
+                    if options.is_some_and(|(_, o)| open::hand_down(&socket, o).is_err()) {
+                        // Only a connection that broke meanwhile refuses its options.
+                        continue;
+                    }
+                    let group = self.table.group_of(self.table.get(listener)?);
+                    return Ok(Some((self.admit(group, socket, WRITABLE)?, peer)));
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    entry.clear(READABLE);
+                    return Ok(None);
+                }
+                Err(e) if died_waiting(&e) => {}
+                // The flag stays: no edge tells of those who wait already.
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(NetError::Aborted)
+    }
+
+    fn connect(
+        &mut self,
+        group: Group,
+        to: &Endpoint,
+        options: &ConnectOptions,
+    ) -> Result<Sid, NetError> {
+        let socket = match to {
+            Endpoint::Tcp(addr) => Socket::TcpStream(open::connect_tcp(*addr, options)?),
+            #[cfg(unix)]
+            Endpoint::Unix(path) => Socket::UnixStream(unix::connect(path, options)?),
+            #[cfg(not(unix))]
+            Endpoint::Unix(_) => return Err(NetError::Unsupported),
+            Endpoint::Name(..) => return Err(NetError::Unresolvable),
+            Endpoint::Unnamed => return Err(NetError::Invalid),
+        };
+        self.admit(group, socket, CONNECTING)
+    }
+
+    fn connected(&mut self, sid: Sid) -> Result<bool, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        if entry.is(LISTENING) {
+            return Err(NetError::Invalid);
+        }
+        if !entry.is(CONNECTING) {
+            return Ok(true);
+        }
+        if !entry.is(WRITABLE) {
+            return Ok(false);
+        }
+        if entry.socket.peer().is_ok() {
+            entry.clear(CONNECTING);
+            // What came with the answer was marked while it could not be read.
+            if entry.is(READABLE) {
+                self.table.mark(sid);
+            }
+            return Ok(true);
+        }
+        if let Some(e) = entry.socket.options().take_error()? {
+            return Err(e.into());
+        }
+        if entry.is(READ_CLOSED) {
+            return Err(NetError::NotConnected);
+        }
+        entry.clear(WRITABLE);
+        Ok(false)
+    }
+
+    fn read(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<usize>, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        if entry.flags & (READABLE | CONNECTING | LISTENING) != READABLE || buf.is_empty() {
+            return not_now(entry.is(LISTENING)).map(|()| None);
+        }
+        loop {
+            match entry.socket.read(buf) {
+                Ok(n) => {
+                    let short = 0 < n && n < buf.len();
+                    if short && SHORT_IS_LAST && !entry.is(READ_CLOSED) {
+                        entry.clear(READABLE);
+                    }
+                    return Ok(Some(n));
+                }
+                Err(e) => match e.kind() {
+                    ErrorKind::WouldBlock => {
+                        entry.clear(READABLE);
+                        return Ok(None);
+                    }
+                    ErrorKind::Interrupted => {}
+                    _ => return Err(e.into()),
+                },
+            }
+        }
+    }
+
+    fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        if entry.flags & (WRITABLE | CONNECTING | LISTENING) != WRITABLE || data.is_empty() {
+            return not_now(entry.is(LISTENING)).map(|()| 0);
+        }
+        loop {
+            match entry.socket.write(data) {
+                Ok(n) => {
+                    if SHORT_IS_LAST && n < data.len() {
+                        entry.clear(WRITABLE);
+                    }
+                    return Ok(n);
+                }
+                Err(e) => match e.kind() {
+                    ErrorKind::WouldBlock => {
+                        entry.clear(WRITABLE);
+                        return Ok(0);
+                    }
+                    ErrorKind::Interrupted => {}
+                    _ => return Err(e.into()),
+                },
+            }
+        }
+    }
+
+    fn shutdown(&mut self, sid: Sid, how: Shutdown) -> Result<(), NetError> {
+        Ok(self.table.get(sid)?.socket.shutdown(how)?)
+    }
+
+    /// A Unix listener's file goes first, while its inode still tells that it is ours.
+    fn close(&mut self, sid: Sid) {
+        let Some(socket) = self.table.remove(sid) else {
+            return;
+        };
+        if socket.is_listener() {
+            self.handed_down.retain(|(listener, _)| *listener != sid);
+            #[cfg(unix)]
+            if let Some(at) = self.files.iter().position(|(listener, _)| *listener == sid) {
+                self.files.swap_remove(at).1.remove();
+            }
+        }
+    }
+
+    /// Knows literal addresses, the names that [`MioNet::add_name`] gave, and `localhost`; never
+    /// [`Lookup::Pending`].
+    fn resolve(&mut self, name: &str) -> Lookup {
+        self.names.resolve(name)
+    }
+
+    fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
+        Ok(self.table.get(sid)?.socket.local()?)
+    }
+
+    fn peer(&self, sid: Sid) -> Result<Endpoint, NetError> {
+        Ok(self.table.get(sid)?.socket.peer()?)
+    }
+
+    fn buffer_sizes(&self, sid: Sid) -> Result<(usize, usize), NetError> {
+        let socket = self.table.get(sid)?.socket.options();
+        Ok((socket.send_buffer_size()?, socket.recv_buffer_size()?))
+    }
+
+    fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError> {
+        let socket = &self.table.get(sid)?.socket;
+        open::set_option(&socket.options(), socket.is_tcp(), option)
+    }
+
+    /// `None` when the system is out of descriptors.
+    fn interrupt(&mut self) -> Option<Interrupt> {
+        if self.waker.is_none() {
+            self.waker = Waker::new(self.poll.registry(), WAKER).ok().map(Arc::new);
+        }
+        let waker = Arc::clone(self.waker.as_ref()?);
+        // A waker that fails has no poll left to end.
+        Some(Interrupt::new(move || drop(waker.wake())))
+    }
+
+    #[cfg(unix)]
+    fn poll_fd(&self) -> Option<std::os::fd::RawFd> {
+        use std::os::fd::AsRawFd;
+        Some(self.poll.as_raw_fd())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for MioNet {
+    fn drop(&mut self) {
+        for (_, file) in &self.files {
+            file.remove();
+        }
+    }
+}
+
+/// An open socket of the standard library, for [`MioNet::adopt`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StdSocket {
+    /// A listening TCP socket.
+    TcpListener(std::net::TcpListener),
+    /// A connected TCP socket.
+    TcpStream(std::net::TcpStream),
+    /// A listening Unix socket.
+    #[cfg(unix)]
+    UnixListener(std::os::unix::net::UnixListener),
+    /// A connected Unix stream socket.
+    #[cfg(unix)]
+    UnixStream(std::os::unix::net::UnixStream),
+}
+
+impl From<std::net::TcpListener> for StdSocket {
+    fn from(listener: std::net::TcpListener) -> Self {
+        Self::TcpListener(listener)
+    }
+}
+
+impl From<std::net::TcpStream> for StdSocket {
+    fn from(stream: std::net::TcpStream) -> Self {
+        Self::TcpStream(stream)
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixListener> for StdSocket {
+    fn from(listener: std::os::unix::net::UnixListener) -> Self {
+        Self::UnixListener(listener)
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixStream> for StdSocket {
+    fn from(stream: std::os::unix::net::UnixStream) -> Self {
+        Self::UnixStream(stream)
+    }
+}
+
+/// What an event says, as flags of a socket. A broken connection is ready for everything, so that
+/// whoever reads or writes next is told why.
+fn readiness(event: &Event) -> u8 {
+    let mut flags = 0;
+    if event.is_readable() {
+        flags |= READABLE;
+    }
+    if event.is_writable() {
+        flags |= WRITABLE;
+    }
+    if event.is_read_closed() {
+        flags |= READABLE | READ_CLOSED;
+    }
+    if event.is_write_closed() {
+        flags |= WRITABLE;
+    }
+    if event.is_error() {
+        flags |= READABLE | WRITABLE | READ_CLOSED;
+    }
+    flags
+}
+
+/// A socket's token holds all of its id, so that an event of a closed socket goes nowhere.
+#[cfg(target_pointer_width = "64")]
+const fn token(sid: Sid) -> Token {
+    Token((sid.index() as usize) << 32 | sid.generation() as usize)
+}
+
+#[cfg(target_pointer_width = "64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the halves are taken apart again"
+)]
+fn sid_of(_: &Table, token: Token) -> Option<Sid> {
+    (token != WAKER).then(|| Sid::new((token.0 >> 32) as u32, token.0 as u32))
+}
+
+/// A token without room for the generation. An event of a closed socket can reach the one in its
+/// place only when its descriptor was duplicated, and then it is a wrong hint at most.
+#[cfg(not(target_pointer_width = "64"))]
+const fn token(sid: Sid) -> Token {
+    Token(sid.index() as usize)
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+fn sid_of(table: &Table, token: Token) -> Option<Sid> {
+    table.sid_at(token.0)
+}
+
+/// Why nothing can be read or written: a listener never can, others not yet.
+const fn not_now(listening: bool) -> Result<(), NetError> {
+    if listening {
+        Err(NetError::Invalid)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether an error of `accept` is about one connection that died while it waited, or none at
+/// all, and the next may be well. The codes are EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET and
+/// EOPNOTSUPP, which Linux passes on from the connection (accept(2)).
+fn died_waiting(e: &io::Error) -> bool {
+    use ErrorKind as K;
+    const LINUX: [i32; 5] = [71, 92, 112, 64, 95];
+    let of_linux = cfg!(any(target_os = "linux", target_os = "android"));
+    match e.kind() {
+        K::Interrupted | K::ConnectionAborted | K::ConnectionReset | K::TimedOut => true,
+        K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => true,
+        // A firewall's rule.
+        K::PermissionDenied => true,
+        _ => of_linux && e.raw_os_error().is_some_and(|code| LINUX.contains(&code)),
+    }
+}
+
+/// Whether a short read or write means that a new edge will tell of more: so with epoll and
+/// kqueue. Elsewhere only an operation that would block arms the next event.
+const SHORT_IS_LAST: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_vendor = "apple",
+));
+/// Events that one poll takes.
+const EVENTS_MAX: usize = 1024;
+/// Longest single wait; polls may return early.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+/// Dead connections that one accept passes over before it gives up for now.
+const DEAD_MAX: usize = 64;
+const WAKER: Token = Token(usize::MAX);

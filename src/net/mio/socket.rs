@@ -1,0 +1,150 @@
+//! One socket of whatever kind, with the system calls that the net makes on it.
+
+use std::io::{self, Read, Write};
+
+use ::mio::event::Source;
+use ::mio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use ::mio::net::{UnixListener, UnixStream};
+use ::mio::{Interest, Registry, Token};
+use socket2::SockRef;
+
+use crate::net::{Endpoint, Shutdown};
+
+/// A listening or connected socket.
+#[derive(Debug)]
+pub(super) enum Socket {
+    TcpListener(TcpListener),
+    TcpStream(TcpStream),
+    #[cfg(unix)]
+    UnixListener(UnixListener),
+    #[cfg(unix)]
+    UnixStream(UnixStream),
+}
+
+impl Socket {
+    pub(super) const fn is_listener(&self) -> bool {
+        match self {
+            Self::TcpListener(_) => true,
+            Self::TcpStream(_) => false,
+            #[cfg(unix)]
+            Self::UnixListener(_) => true,
+            #[cfg(unix)]
+            Self::UnixStream(_) => false,
+        }
+    }
+
+    pub(super) const fn is_tcp(&self) -> bool {
+        matches!(self, Self::TcpListener(_) | Self::TcpStream(_))
+    }
+
+    /// Registers for both directions, once and for all: closing the descriptor ends it.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::TcpListener(l) => l.register(registry, token, Interest::READABLE),
+            Self::TcpStream(s) => s.register(registry, token, both),
+            #[cfg(unix)]
+            Self::UnixListener(l) => l.register(registry, token, Interest::READABLE),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.register(registry, token, both),
+        }
+    }
+
+    /// Takes a waiting connection, nonblocking and closed on exec, in one system call.
+    pub(super) fn accept(&self) -> io::Result<(Self, Endpoint)> {
+        match self {
+            Self::TcpListener(l) => {
+                let (stream, peer) = l.accept()?;
+                Ok((Self::TcpStream(stream), Endpoint::Tcp(peer)))
+            }
+            #[cfg(unix)]
+            Self::UnixListener(l) => {
+                let (stream, peer) = super::unix::accept(l)?;
+                Ok((Self::UnixStream(stream), peer))
+            }
+            _ => Err(invalid()),
+        }
+    }
+
+    pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::TcpStream(s) => s.read(buf),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.read(buf),
+            _ => Err(invalid()),
+        }
+    }
+
+    /// Writes without ever raising SIGPIPE.
+    pub(super) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::TcpStream(s) => s.write(data),
+            #[cfg(unix)]
+            Self::UnixStream(s) => super::unix::write(s, data),
+            _ => Err(invalid()),
+        }
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let how = match how {
+            Shutdown::Receive => std::net::Shutdown::Read,
+            Shutdown::Send => std::net::Shutdown::Write,
+            Shutdown::Both => std::net::Shutdown::Both,
+        };
+        match self {
+            Self::TcpStream(s) => s.shutdown(how),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.shutdown(how),
+            _ => Err(invalid()),
+        }
+    }
+
+    pub(super) fn local(&self) -> io::Result<Endpoint> {
+        match self {
+            Self::TcpListener(l) => l.local_addr().map(Endpoint::Tcp),
+            Self::TcpStream(s) => s.local_addr().map(Endpoint::Tcp),
+            #[cfg(unix)]
+            Self::UnixListener(l) => l.local_addr().map(|a| super::unix::endpoint(&a)),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.local_addr().map(|a| super::unix::endpoint(&a)),
+        }
+    }
+
+    pub(super) fn peer(&self) -> io::Result<Endpoint> {
+        match self {
+            Self::TcpStream(s) => s.peer_addr().map(Endpoint::Tcp),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.peer_addr().map(|a| super::unix::endpoint(&a)),
+            _ => Err(invalid()),
+        }
+    }
+
+    /// The socket as `socket2` sees it, for options and errors.
+    pub(super) fn options(&self) -> SockRef<'_> {
+        match self {
+            Self::TcpListener(l) => SockRef::from(l),
+            Self::TcpStream(s) => SockRef::from(s),
+            #[cfg(unix)]
+            Self::UnixListener(l) => SockRef::from(l),
+            #[cfg(unix)]
+            Self::UnixStream(s) => SockRef::from(s),
+        }
+    }
+
+    #[cfg(unix)]
+    pub(super) fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        use std::os::fd::AsFd;
+        match self {
+            Self::TcpListener(l) => l.as_fd(),
+            Self::TcpStream(s) => s.as_fd(),
+            Self::UnixListener(l) => l.as_fd(),
+            Self::UnixStream(s) => s.as_fd(),
+        }
+    }
+}
+
+/// What a listener says to a read, and a stream to an accept.
+fn invalid() -> io::Error {
+    io::ErrorKind::InvalidInput.into()
+}

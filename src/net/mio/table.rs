@@ -1,0 +1,312 @@
+//! Which sockets there are, to which group they belong, and which of them are marked.
+//!
+//! Pure bookkeeping: every step is O(1) or O(marks), nothing is allocated once the lists have
+//! grown to what the program needs.
+
+use slab::Slab;
+
+use super::socket::Socket;
+use crate::net::{Group, NetError, Owner, Sid};
+
+/// A read may find something.
+pub(super) const READABLE: u8 = 1;
+/// A write may be taken.
+pub(super) const WRITABLE: u8 = 2;
+/// The peer has sent its last byte, or the connection broke: a short read is not the last one.
+pub(super) const READ_CLOSED: u8 = 4;
+/// In its group's list of marks.
+pub(super) const MARKED: u8 = 8;
+/// Dialled and not yet known to stand.
+pub(super) const CONNECTING: u8 = 16;
+/// Accepts, and neither reads nor writes.
+pub(super) const LISTENING: u8 = 32;
+
+/// An open socket and what is known of its readiness.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) socket: Socket,
+    group: u32,
+    generation: u32,
+    pub(super) flags: u8,
+}
+
+impl Entry {
+    pub(super) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(super) const fn clear(&mut self, flag: u8) {
+        self.flags &= !flag;
+    }
+}
+
+/// A group and its marks.
+#[derive(Debug)]
+struct Gathering {
+    owner: Owner,
+    generation: u32,
+    /// Whether the table's list of marked groups has it.
+    listed: bool,
+    /// Marks of open sockets, which is at most the length of `marks`.
+    live: usize,
+    /// Marked sockets in the order of their marks, and some that were closed since.
+    marks: Vec<Sid>,
+}
+
+/// All sockets and groups of a net.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    sockets: Slab<Entry>,
+    /// How often each place in `sockets` was used before, also while it is vacant.
+    generations: Vec<u32>,
+    groups: Slab<Gathering>,
+    group_generations: Vec<u32>,
+    /// Groups that may have marks, each once; the others leave it in [`Table::woken`].
+    marked: Vec<u32>,
+}
+
+impl Table {
+    /// The id that [`Table::insert`] gives out next.
+    ///
+    /// # Errors
+    /// [`NetError::Exhausted`] when all 2^32 - 1 places are taken.
+    pub(super) fn next_sid(&mut self) -> Result<Sid, NetError> {
+        let index = place(self.sockets.vacant_key())?;
+        Ok(Sid::new(
+            index,
+            next_generation(&mut self.generations, index),
+        ))
+    }
+
+    /// Takes a socket in under the id that [`Table::next_sid`] gave last.
+    pub(super) fn insert(&mut self, sid: Sid, group: Group, socket: Socket, flags: u8) {
+        self.generations[sid.index() as usize] = sid.generation();
+        let index = self.sockets.insert(Entry {
+            socket,
+            group: group.index(),
+            generation: sid.generation(),
+            flags,
+        });
+        debug_assert_eq!(index, sid.index() as usize);
+    }
+
+    pub(super) fn get(&self, sid: Sid) -> Result<&Entry, NetError> {
+        match self.sockets.get(sid.index() as usize) {
+            Some(entry) if entry.generation == sid.generation() => Ok(entry),
+            _ => Err(NetError::Stale),
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, sid: Sid) -> Result<&mut Entry, NetError> {
+        match self.sockets.get_mut(sid.index() as usize) {
+            Some(entry) if entry.generation == sid.generation() => Ok(entry),
+            _ => Err(NetError::Stale),
+        }
+    }
+
+    /// The group of an open socket.
+    pub(super) fn group_of(&self, entry: &Entry) -> Group {
+        // Closing a group closes its sockets, so the place holds the group it was entered with.
+        Group::new(entry.group, self.groups[entry.group as usize].generation)
+    }
+
+    /// Takes a socket out, and its mark with it.
+    pub(super) fn remove(&mut self, sid: Sid) -> Option<Socket> {
+        self.get(sid).ok()?;
+        let entry = self.sockets.remove(sid.index() as usize);
+        if entry.is(MARKED) {
+            self.unmark(entry.group);
+        }
+        Some(entry.socket)
+    }
+
+    /// Counts one mark less; drops what is left of closed sockets once that is most of the list.
+    fn unmark(&mut self, group: u32) {
+        let Self {
+            sockets, groups, ..
+        } = self;
+        let group = &mut groups[group as usize];
+        group.live -= 1;
+        if group.live * 2 < group.marks.len() {
+            group.marks.retain(|&sid| is_marked(sockets, sid));
+        }
+    }
+
+    /// Puts a socket in its group's list, once.
+    pub(super) fn mark(&mut self, sid: Sid) {
+        let Ok(entry) = self.get_mut(sid) else { return };
+        if entry.is(MARKED) {
+            return;
+        }
+        entry.flags |= MARKED;
+        let index = entry.group;
+        let group = &mut self.groups[index as usize];
+        group.live += 1;
+        group.marks.push(sid);
+        if !group.listed {
+            group.listed = true;
+            self.marked.push(index);
+        }
+    }
+
+    /// Takes in what the system says of a socket, and marks it when that is news for its owner.
+    ///
+    /// News is all that can be read, and that writing is possible *again*: a Unix socket tells of
+    /// room for writing at every read of its peer, which must not wake anybody.
+    pub(super) fn heard(&mut self, sid: Sid, readiness: u8) {
+        let Ok(entry) = self.get_mut(sid) else { return };
+        let news = readiness & (READABLE | (WRITABLE & !entry.flags));
+        entry.flags |= readiness;
+        if news != 0 {
+            self.mark(sid);
+        }
+    }
+
+    /// The id of whatever is open at a place.
+    #[cfg(not(target_pointer_width = "64"))]
+    pub(super) fn sid_at(&self, index: usize) -> Option<Sid> {
+        let entry = self.sockets.get(index)?;
+        Some(Sid::new(u32::try_from(index).ok()?, entry.generation))
+    }
+
+    pub(super) fn open_group(&mut self, owner: Owner) -> Group {
+        let key = self.groups.vacant_key();
+        // unwrap: each group takes more than 32 bytes, so 2^32 of them would be 128 GiB of groups.
+        #[expect(clippy::unwrap_used, reason = "no program opens 2^32 groups")]
+        let index = place(key).unwrap();
+        let generation = next_generation(&mut self.group_generations, index);
+        self.group_generations[key] = generation;
+        self.groups.insert(Gathering {
+            owner,
+            generation,
+            listed: false,
+            live: 0,
+            marks: Vec::new(),
+        });
+        Group::new(index, generation)
+    }
+
+    fn group(&self, group: Group) -> Option<&Gathering> {
+        self.groups
+            .get(group.index() as usize)
+            .filter(|g| g.generation == group.generation())
+    }
+
+    fn group_mut(&mut self, group: Group) -> Option<&mut Gathering> {
+        self.groups
+            .get_mut(group.index() as usize)
+            .filter(|g| g.generation == group.generation())
+    }
+
+    pub(super) fn has_group(&self, group: Group) -> bool {
+        self.group(group).is_some()
+    }
+
+    pub(super) fn set_owner(&mut self, group: Group, owner: Owner) {
+        if let Some(group) = self.group_mut(group) {
+            group.owner = owner;
+        }
+    }
+
+    /// The sockets of a group, by a look at every open socket.
+    pub(super) fn members(&self, group: Group) -> Vec<Sid> {
+        if !self.has_group(group) {
+            return Vec::new();
+        }
+        let members = self
+            .sockets
+            .iter()
+            .filter(|(_, e)| e.group == group.index());
+        members
+            .filter_map(|(index, e)| Some(Sid::new(place(index).ok()?, e.generation)))
+            .collect()
+    }
+
+    /// Forgets a group whose sockets are closed.
+    pub(super) fn remove_group(&mut self, group: Group) {
+        if self.has_group(group) {
+            debug_assert!(self.members(group).is_empty());
+            self.groups.remove(group.index() as usize);
+            self.marked.retain(|&index| index != group.index());
+        }
+    }
+
+    /// Appends the marked sockets of a group, ascending, and takes their marks.
+    pub(super) fn ready(&mut self, group: Group, out: &mut Vec<Sid>) {
+        let Self {
+            sockets, groups, ..
+        } = self;
+        let Some(group) = groups
+            .get_mut(group.index() as usize)
+            .filter(|g| g.generation == group.generation())
+        else {
+            return;
+        };
+        let start = out.len();
+        for sid in group.marks.drain(..) {
+            match sockets.get_mut(sid.index() as usize) {
+                Some(e) if e.generation == sid.generation() => {
+                    e.clear(MARKED);
+                    out.push(sid);
+                }
+                _ => {}
+            }
+        }
+        group.live = 0;
+        out[start..].sort_unstable();
+    }
+
+    /// Appends the owners of groups with marks, ascending, each once; [`Owner::NONE`] is nobody.
+    pub(super) fn woken(&mut self, out: &mut Vec<Owner>) {
+        let Self { groups, marked, .. } = self;
+        let start = out.len();
+        marked.retain(|&index| {
+            let group = &mut groups[index as usize];
+            group.listed = group.live > 0;
+            if group.listed && group.owner != Owner::NONE {
+                out.push(group.owner);
+            }
+            group.listed
+        });
+        out[start..].sort_unstable();
+        dedup_from(out, start);
+    }
+}
+
+/// Removes repeated neighbours from `start` on.
+fn dedup_from(out: &mut Vec<Owner>, start: usize) {
+    let mut kept = start;
+    for next in start..out.len() {
+        if kept == start || out[kept - 1] != out[next] {
+            out[kept] = out[next];
+            kept += 1;
+        }
+    }
+    out.truncate(kept);
+}
+
+fn is_marked(sockets: &Slab<Entry>, sid: Sid) -> bool {
+    let entry = sockets.get(sid.index() as usize);
+    entry.is_some_and(|e| e.generation == sid.generation() && e.is(MARKED))
+}
+
+/// A slab key as an id's index. The last one is never given out: it is the waker's token.
+fn place(key: usize) -> Result<u32, NetError> {
+    match u32::try_from(key) {
+        Ok(index) if index < u32::MAX => Ok(index),
+        _ => Err(NetError::Exhausted),
+    }
+}
+
+/// The generation of the next use of a place: 0, then one more each time, for ever in practice.
+fn next_generation(generations: &mut Vec<u32>, index: u32) -> u32 {
+    match generations.get(index as usize) {
+        Some(last) => last.wrapping_add(1),
+        None => {
+            // The slab's vacant place is at most one beyond those used so far. The first use gets
+            // generation 0 because the place starts one before it.
+            generations.push(u32::MAX);
+            0
+        }
+    }
+}
