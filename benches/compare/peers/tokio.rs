@@ -1,10 +1,13 @@
-//! tokio on one thread in its best form: readiness and `try_read` into a buffer that all tasks
-//! share, so that an idle connection owns none.
+//! tokio on one thread in its best form: `poll_read` (which takes a short read for the end, as
+//! the others do) into a buffer that all tasks share, so that an idle connection owns none.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::BUFFER;
@@ -26,8 +29,8 @@ pub(crate) fn serve(listener: std::net::TcpListener) -> io::Result<()> {
 
 async fn echo(mut socket: TcpStream) -> io::Result<()> {
     loop {
-        socket.readable().await?;
-        let rest = SHARED.with_borrow_mut(|buffer| turn(&socket, buffer))?;
+        let turn = poll_fn(|cx| SHARED.with_borrow_mut(|buffer| turn(&mut socket, cx, buffer)));
+        let rest = turn.await?;
         if !rest.is_empty() {
             socket.write_all(&rest).await?;
         }
@@ -35,17 +38,21 @@ async fn echo(mut socket: TcpStream) -> io::Result<()> {
 }
 
 /// One read and write; gives what the peer did not take.
-fn turn(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Vec<u8>> {
-    let got = match socket.try_read(buffer) {
-        Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-        Ok(got) => got,
-        Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Vec::new()),
-        Err(e) => return Err(e),
-    };
-    let sent = match socket.try_write(&buffer[..got]) {
+fn turn(
+    socket: &mut TcpStream,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<Vec<u8>>> {
+    let mut read = ReadBuf::new(buffer);
+    ready!(Pin::new(&mut *socket).poll_read(cx, &mut read))?;
+    let got = read.filled();
+    if got.is_empty() {
+        return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
+    }
+    let sent = match socket.try_write(got) {
         Ok(sent) => sent,
         Err(e) if e.kind() == ErrorKind::WouldBlock => 0,
-        Err(e) => return Err(e),
+        Err(e) => return Poll::Ready(Err(e)),
     };
-    Ok(buffer[sent..got].to_vec())
+    Poll::Ready(Ok(got[sent..].to_vec()))
 }
