@@ -4,5 +4,6 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)
 )]
 
+pub mod doing;
 pub mod net;
 pub mod tyme;

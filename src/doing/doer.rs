@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::cx::Cx;
+use super::deeds::Deeds;
 use super::fault::Fault;
 use crate::tyme::Tyme;
 
@@ -78,15 +79,57 @@ pub trait Doer<A: ?Sized = ()> {
     /// Its last hook in every path: gives back what `enter` took.
     fn exit(&mut self, _cx: &mut Cx<'_, A>) {}
 
-    /// The doers below it. Only [`Parent`](super::Parent) has a use for it.
-    #[doc(hidden)]
-    fn nested(&self) -> Option<&dyn super::deeds::Nest> {
+    /// Its children, for a doer that is a parent of others. [`DoDoer`](super::DoDoer) is one.
+    ///
+    /// A parent of your own gives its [`Deeds`] here and in [`deeds_mut`](Self::deeds_mut), and
+    /// calls `self.deeds.recur(tyme, cx)?` in its recur. The rest cannot be forgotten: the
+    /// children are entered after its `enter` (unless that ends it) and closed, in reverse order,
+    /// between its clean, cease or abort and its `exit` (law O5).
+    ///
+    /// ```
+    /// use hio::doing::prelude::*;
+    ///
+    /// /// Runs its children until it has counted to three.
+    /// #[derive(Default)]
+    /// struct Thrice {
+    ///     deeds: Deeds,
+    ///     passes: u32,
+    /// }
+    ///
+    /// impl Doer for Thrice {
+    ///     fn deeds(&self) -> Option<&Deeds> {
+    ///         Some(&self.deeds)
+    ///     }
+    ///     fn deeds_mut(&mut self) -> Option<&mut Deeds> {
+    ///         Some(&mut self.deeds)
+    ///     }
+    ///     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+    ///         self.deeds.recur(tyme, cx)?;
+    ///         self.passes += 1;
+    ///         Ok(if self.passes == 3 { Done(true) } else { Again })
+    ///     }
+    /// }
+    ///
+    /// let mut thrice = Thrice::default();
+    /// thrice.deeds.add(doify(|_tyme, _cx: &mut Cx<'_>| Ok(Again)));
+    /// let mut doist = Doist::new(()).with_pace(Pace::Asap);
+    /// let id = doist.add(thrice);
+    /// doist.run(&mut NullNet::default())?;
+    /// assert_eq!(doist.get(id).map(|t| t.passes), Some(3));
+    /// # Ok::<(), Fault>(())
+    /// ```
+    fn deeds(&self) -> Option<&Deeds<A>>
+    where
+        A: 'static,
+    {
         None
     }
 
-    /// The doers below it. Only [`Parent`](super::Parent) has a use for it.
-    #[doc(hidden)]
-    fn nested_mut(&mut self) -> Option<&mut dyn super::deeds::Nest> {
+    /// Its children, to be changed. The same [`Deeds`] as in [`deeds`](Self::deeds).
+    fn deeds_mut(&mut self) -> Option<&mut Deeds<A>>
+    where
+        A: 'static,
+    {
         None
     }
 }

@@ -107,7 +107,13 @@ impl Fault {
 
     pub(crate) fn new(cause: Cause) -> Self {
         let (hook, tyme, path, also) = (None, Tyme::ZERO, Vec::new(), Vec::new());
-        Self(Box::new(Inner { cause, hook, tyme, path, also }))
+        Self(Box::new(Inner {
+            cause,
+            hook,
+            tyme,
+            path,
+            also,
+        }))
     }
 
     pub(crate) fn misuse(why: Misuse) -> Self {
@@ -123,14 +129,18 @@ impl Fault {
         Self::new(Cause::Panicked(text))
     }
 
-    /// Notes where it happened, unless a scheduler further down has.
-    pub(crate) fn at(mut self, hook: Hook, tyme: Tyme, name: String) -> Self {
+    /// Notes which hook failed and when, unless a scheduler further down has.
+    pub(crate) fn during(mut self, hook: Hook, tyme: Tyme) -> Self {
         if self.0.hook.is_none() {
             self.0.hook = Some(hook);
             self.0.tyme = tyme;
         }
-        self.0.path.push(name);
         self
+    }
+
+    /// Puts the name of the next doer outwards before its path.
+    pub(crate) fn below(&mut self, name: String) {
+        self.0.path.push(name);
     }
 
     pub(crate) fn and(&mut self, more: impl IntoIterator<Item = Self>) {
@@ -197,7 +207,12 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(hook) = self.0.hook {
             let path: Vec<&str> = self.path().collect();
-            write!(f, "{} failed in {hook} at {}: ", path.join("/"), self.0.tyme)?;
+            write!(
+                f,
+                "{} failed in {hook} at {}: ",
+                path.join("/"),
+                self.0.tyme
+            )?;
         }
         write!(f, "{}", self.0.cause)?;
         for more in &self.0.also {

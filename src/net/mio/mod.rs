@@ -156,9 +156,7 @@ impl MioNet {
 
     /// Registers a socket and takes it in. A socket that is refused is closed.
     fn admit(&mut self, group: Group, mut socket: Socket, flags: u8) -> Result<Sid, NetError> {
-        if !self.table.has_group(group) {
-            return Err(NetError::Stale);
-        }
+        self.table.check_group(group)?;
         let sid = self.table.next_sid()?;
         socket.register(self.poll.registry(), token(sid))?;
         self.table.insert(sid, group, socket, flags);
@@ -273,6 +271,7 @@ impl Net for MioNet {
         at: &Endpoint,
         options: &ListenOptions,
     ) -> Result<Sid, NetError> {
+        self.table.check_group(group)?;
         match at {
             Endpoint::Tcp(addr) => self.listen_tcp(group, *addr, options),
             #[cfg(unix)]
@@ -321,6 +320,7 @@ impl Net for MioNet {
         to: &Endpoint,
         options: &ConnectOptions,
     ) -> Result<Sid, NetError> {
+        self.table.check_group(group)?;
         let socket = match to {
             Endpoint::Tcp(addr) => Socket::TcpStream(open::connect_tcp(*addr, options)?),
             #[cfg(unix)]

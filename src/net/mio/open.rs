@@ -190,7 +190,7 @@ fn whole_seconds(d: Duration) -> Duration {
 }
 
 /// A time to linger would block in `close`, on Linux even on nonblocking sockets.
-fn check_linger(linger: Option<Duration>) -> Result<(), NetError> {
+pub(super) fn check_linger(linger: Option<Duration>) -> Result<(), NetError> {
     match linger {
         Some(time) if !time.is_zero() => Err(NetError::Invalid),
         _ => Ok(()),

@@ -186,20 +186,22 @@ impl Table {
         Group::new(index, generation)
     }
 
-    fn group(&self, group: Group) -> Option<&Gathering> {
-        self.groups
-            .get(group.index() as usize)
-            .filter(|g| g.generation == group.generation())
-    }
-
     fn group_mut(&mut self, group: Group) -> Option<&mut Gathering> {
         self.groups
             .get_mut(group.index() as usize)
             .filter(|g| g.generation == group.generation())
     }
 
-    pub(super) fn has_group(&self, group: Group) -> bool {
-        self.group(group).is_some()
+    fn has_group(&self, group: Group) -> bool {
+        self.groups
+            .get(group.index() as usize)
+            .is_some_and(|g| g.generation == group.generation())
+    }
+
+    /// # Errors
+    /// [`NetError::Stale`] when the group is closed.
+    pub(super) fn check_group(&self, group: Group) -> Result<(), NetError> {
+        self.has_group(group).then_some(()).ok_or(NetError::Stale)
     }
 
     pub(super) fn set_owner(&mut self, group: Group, owner: Owner) {

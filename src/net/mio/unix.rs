@@ -62,6 +62,7 @@ pub(super) fn listen(
     options: &ListenOptions,
 ) -> Result<(UnixListener, Option<BoundFile>), NetError> {
     let address = address(path)?;
+    open::check_linger(options.linger)?;
     let socket = socket()?;
     open::raise_buffers(&socket, options.send_buffer, options.recv_buffer)?;
     match socket.bind(&address) {
@@ -87,6 +88,7 @@ pub(super) fn listen(
 /// [`NetError::Exhausted`] when the listener's backlog is full: it may work later.
 pub(super) fn connect(path: &Path, options: &ConnectOptions) -> Result<UnixStream, NetError> {
     let address = address(path)?;
+    open::check_linger(options.linger)?;
     let socket = socket()?;
     open::raise_buffers(&socket, options.send_buffer, options.recv_buffer)?;
     match &options.from {

@@ -1,0 +1,157 @@
+//! How doers come in: laws O2, O4 and O8.
+
+use super::*;
+use crate::doing::deed::Turn;
+use crate::doing::doer::Ended;
+use crate::doing::hub::{Event, Life};
+
+impl<A: ?Sized + 'static> Deeds<A> {
+    /// Enters the first list. Where the scheduler's owner is entered.
+    ///
+    /// # Errors
+    /// The failure of an enter. Doers entered before it are still open: closing them is part of
+    /// the owner's abort, which the scheduler above sees to.
+    pub fn enter(&mut self, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        if self.sched != NOBODY {
+            return Err(Fault::misuse(Misuse::EnteredTwice));
+        }
+        let me = cx.ask.me.get();
+        self.sched = cx.ask.hub.open_sched(me);
+        self.enter_shelved(cx, false)
+    }
+
+    /// Enters what lies on the shelf for it: the first list, or what was added to it since.
+    pub(in crate::doing) fn enter_shelved(
+        &mut self,
+        cx: &mut Cx<'_, A>,
+        running: bool,
+    ) -> Result<(), Fault> {
+        let me = cx.ask.me.get();
+        let (mut first, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.shelf)
+            .into_iter()
+            .partition(|s| s.options.first && (!running || self.unborn(s, cx.ask.hub)));
+        self.shelf = kept;
+        first.sort_by_key(|s| s.ordinal);
+        self.slots.reserve(first.len());
+        let hub = &mut *cx.ask.hub;
+        let new = first
+            .into_iter()
+            .map(|s| self.unshelve(s, hub, me))
+            .collect();
+        self.begin(new, cx, running)
+    }
+
+    fn unborn(&self, shelved: &Shelved<A>, hub: &Hub) -> bool {
+        let known = hub.places.get(shelved.place as usize);
+        known.is_none_or(|p| p.life == Life::Unborn)
+    }
+
+    /// Enters `new` in order, then carries out what they asked for.
+    ///
+    /// When one fails while the scheduler is `running`, those of this call are closed again; when
+    /// it is itself being entered, its owner's abort closes them.
+    pub(super) fn begin(
+        &mut self,
+        new: Vec<New<A>>,
+        cx: &mut Cx<'_, A>,
+        running: bool,
+    ) -> Result<(), Fault> {
+        let from = self.slots.len();
+        let me = cx.ask.me.get();
+        cx.ask.hub.chain.push(me);
+        let result = self.begin_each(new, cx);
+        cx.ask.hub.chain.pop();
+        cx.ask.me.set(me);
+        if let Err(fault) = result {
+            self.queue.clear();
+            if running {
+                for slot in (from..self.slots.len()).rev() {
+                    self.cease(slot, cx);
+                }
+            }
+            return Err(fault);
+        }
+        self.carry_out(cx)
+    }
+
+    fn begin_each(&mut self, new: Vec<New<A>>, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        for mut next in new {
+            // A restart comes back here as the same doer in a new place.
+            while let Some(again) = self.begin_one(next, cx)? {
+                next = again;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters one doer. `Some` when it failed and its supervisor wants it entered once more.
+    fn begin_one(&mut self, new: New<A>, cx: &mut Cx<'_, A>) -> Result<Option<New<A>>, Fault> {
+        let New {
+            place,
+            parent,
+            nth,
+            deed,
+        } = new;
+        let index = self.slots.len();
+        let hub = &mut *cx.ask.hub;
+        self.count_in(place, hub);
+        cx.rng.streams.derive(place, parent, nth);
+        let known = &mut hub.places[place as usize];
+        known.sched = self.sched;
+        // unwrap: slots are in memory, so their number fits.
+        known.slot = u32::try_from(index).unwrap_or(NOBODY);
+        known.life = Life::Open;
+        known.rewake = false;
+        let due = hub.tyme;
+        let state = State::Fresh;
+        self.slots.push(Slot {
+            deed: Some(deed),
+            due,
+            place,
+            state,
+            armed: false,
+        });
+        self.open += 1;
+        hub.tell(place, Event::Enter);
+        let (depth, collected) = (hub.chain.len(), hub.collected.len());
+        cx.ask.me.set(place);
+        let (slot, queue) = (&mut self.slots[index], &mut self.queue);
+        let asked = queue.len();
+        let turn = catch_unwind(AssertUnwindSafe(|| match &mut slot.deed {
+            Some(deed) => deed.enter(&mut below(cx, queue)),
+            None => Turn::Done(false),
+        }));
+        self.blame_collected(collected, index, cx.ask.hub);
+        match turn {
+            Ok(Turn::Failed(fault)) => self.failed_enter(index, asked, fault, cx),
+            Ok(turn) => {
+                self.entered(index, turn, cx);
+                Ok(None)
+            }
+            Err(panic) => {
+                cx.ask.hub.chain.truncate(depth);
+                self.failed_enter(index, asked, Fault::panicked(&*panic), cx)
+            }
+        }
+    }
+
+    fn entered(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) {
+        match turn {
+            Turn::Tick => cx.ask.hub.scheds[self.sched as usize].soon.insert(index),
+            Turn::Done(done) => self.end(index, Ended::Done(done), None, cx),
+            turn => self.settle(index, turn, cx.ask.hub),
+        }
+    }
+
+    fn failed_enter(
+        &mut self,
+        index: usize,
+        asked: usize,
+        fault: Fault,
+        cx: &mut Cx<'_, A>,
+    ) -> Result<Option<New<A>>, Fault> {
+        self.queue.truncate(asked); // it failed: what it asked for is dropped
+        let fault = self.blame(index, Hook::Enter, fault, cx.ask.hub);
+        self.give_up(index, fault, cx)
+    }
+}

@@ -1,0 +1,423 @@
+//! One pass: laws O1, O3, O4, O6, O10, P1 to P3.
+
+use super::*;
+use crate::doing::cx::What;
+use crate::doing::deed::Turn;
+use crate::doing::doer::{Ended, Next};
+use crate::doing::hub::{Event, Kind, Life, Sched};
+use crate::tyme::Tyme;
+
+/// Holes are closed when there are more of them than this, and more than open doers.
+const HOLES: usize = 32;
+/// Wheel entries that no longer count are swept out when there are more of them than this, and
+/// more than a quarter of the slots.
+const STALE: usize = 64;
+
+/// A whole pass, as far as a slice may cut it.
+pub(in crate::doing) struct Slice {
+    /// How many doers may run.
+    pub(in crate::doing) doers: usize,
+    /// Until when on the net's clock more doers are begun.
+    pub(in crate::doing) until: Tyme,
+}
+
+impl Slice {
+    pub(in crate::doing) const WHOLE: Self = Self {
+        doers: usize::MAX,
+        until: Tyme::NEVER,
+    };
+}
+
+impl<A: ?Sized + 'static> Deeds<A> {
+    /// One pass over the children: what a parent does in its recur.
+    ///
+    /// Gives `Done(true)` when no child is left, else `Again`.
+    ///
+    /// # Errors
+    /// The failure of a child that nobody supervises: the parent's own, by `?`.
+    pub fn recur(&mut self, _tyme: Tyme, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
+        self.pass(cx, &Slice::WHOLE)?;
+        Ok(if self.open == 0 {
+            Next::Done(true)
+        } else {
+            Next::Again
+        })
+    }
+
+    /// A pass, or the next slice of one. Says whether it is complete.
+    pub(in crate::doing) fn pass(
+        &mut self,
+        cx: &mut Cx<'_, A>,
+        slice: &Slice,
+    ) -> Result<bool, Fault> {
+        if self.sched == NOBODY {
+            return Err(Fault::misuse(Misuse::NotEntered));
+        }
+        // The attention of the pass above is kept for it, and whatever comes up here is its
+        // business as well: a wake may be for one of its doers, a request may be for the root.
+        let mut attention = std::mem::replace(&mut cx.ask.hub.attention, false);
+        let me = cx.ask.me.get();
+        let depth = cx.ask.hub.chain.len();
+        cx.ask.hub.chain.push(me);
+        if !std::mem::replace(&mut self.walk.cut, false) {
+            self.set_out(cx.ask.hub);
+        }
+        self.walk.collected = cx.ask.hub.collected.len();
+        self.walk.left = slice.doers;
+        self.walk.until = slice.until;
+        let result = loop {
+            match catch_unwind(AssertUnwindSafe(|| self.walk(cx, &mut attention))) {
+                Ok(result) => break result,
+                Err(panic) => {
+                    cx.ask.hub.chain.truncate(depth + 1);
+                    let fault = Fault::panicked(&*panic);
+                    let place = cx.ask.me.get();
+                    let index = cx.ask.hub.places[place as usize].slot as usize;
+                    self.walk.cursor = index + 1;
+                    if let Err(fault) = self.after(index, Turn::Failed(fault), cx) {
+                        break Err(fault);
+                    }
+                }
+            }
+        };
+        let hub = &mut *cx.ask.hub;
+        hub.chain.truncate(depth);
+        cx.ask.me.set(me);
+        hub.attention |= attention;
+        // A child that is still marked makes its parent due again (law P1).
+        if me != NOBODY && !hub.scheds[self.sched as usize].woken.is_empty() {
+            hub.places[me as usize].rewake = true;
+            hub.attention = true;
+        }
+        result
+    }
+
+    /// The begin of a pass: sweeps, and fires what is due.
+    fn set_out(&mut self, hub: &mut Hub) {
+        let holes = self.slots.len() - self.open;
+        if holes > HOLES && holes > self.open {
+            self.compact(hub);
+        } else if self.wheel.len() - self.armed > STALE + self.slots.len() / 4 {
+            self.rearm();
+        }
+        self.walk.cursor = 0;
+        self.walk.end = self.slots.len();
+        if hub.kind == Kind::Tick && self.wheel.soonest() <= hub.tyme {
+            let (slots, armed) = (&mut self.slots, &mut self.armed);
+            let soon = &mut hub.scheds[self.sched as usize].soon;
+            self.wheel.expire(hub.tyme, &mut |key, due| {
+                let slot = &mut slots[key as usize];
+                if slot.armed && slot.due == due {
+                    slot.armed = false;
+                    *armed -= 1;
+                    if matches!(slot.state, State::Timed | State::Parked) {
+                        soon.insert(key as usize);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Walks on from the cursor to the end of the pass, or of the slice (`false`).
+    fn walk(&mut self, cx: &mut Cx<'_, A>, attention: &mut bool) -> Result<bool, Fault> {
+        let whole = cx.ask.hub.kind == Kind::Tick;
+        loop {
+            let sched = &cx.ask.hub.scheds[self.sched as usize];
+            if cx.ask.hub.stop && cx.ask.hub.chain.len() == 1 {
+                return Ok(true);
+            }
+            let Some((index, run)) = self.next_due(sched, whole) else {
+                return Ok(true);
+            };
+            if self.walk.left == 0 || self.spent(cx) {
+                self.walk.cut = true;
+                return Ok(false);
+            }
+            let (index, turn) = if run > 0 && !cx.ask.hub.watched {
+                let run = run.min(self.walk.left);
+                match self.run_dense(index, run, cx) {
+                    Some(stopped) => stopped,
+                    None => continue,
+                }
+            } else {
+                (index, self.run_one(index, cx))
+            };
+            self.walk.cursor = index + 1;
+            self.after(index, turn, cx)?;
+            *attention |= std::mem::replace(&mut cx.ask.hub.attention, false);
+        }
+    }
+
+    /// Whether the time of the slice is over.
+    fn spent(&self, cx: &mut Cx<'_, A>) -> bool {
+        !self.walk.until.is_never() && cx.net.now() >= self.walk.until
+    }
+
+    /// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
+    /// for.
+    fn next_due(&self, sched: &Sched, whole: bool) -> Option<(usize, usize)> {
+        let Walk { cursor, end, .. } = self.walk;
+        if cursor >= end {
+            return None;
+        }
+        let mut word = cursor / 64;
+        let mut mask = u64::MAX << (cursor % 64);
+        loop {
+            let mut next = sched.woken.next_word(word);
+            if whole {
+                let ticks = [sched.always.next_word(word), sched.soon.next_word(word)];
+                next = ticks.into_iter().flatten().chain(next).min();
+            }
+            let found = next?;
+            if found != word {
+                mask = u64::MAX;
+            }
+            word = found;
+            let once = sched.woken.word(word) | if whole { sched.soon.word(word) } else { 0 };
+            let always = if whole { sched.always.word(word) } else { 0 };
+            let due = (once | always) & mask;
+            if due == 0 {
+                word += 1;
+                mask = u64::MAX;
+                if word * 64 >= end {
+                    return None;
+                }
+                continue;
+            }
+            let bit = due.trailing_zeros() as usize;
+            let index = word * 64 + bit;
+            if index >= end {
+                return None;
+            }
+            let mut run = ((always & !once) >> bit).trailing_ones() as usize;
+            if bit + run == 64 {
+                run += full_words(sched, word + 1) * 64;
+            }
+            return Some((index, run.min(end - index)));
+        }
+    }
+
+    /// Runs `run` tock-0 doers in a row; stops at the first that needs a look afterwards.
+    fn run_dense(&mut self, from: usize, run: usize, cx: &mut Cx<'_, A>) -> Option<(usize, Turn)> {
+        let tyme = cx.ask.hub.tyme;
+        let timed = !self.walk.until.is_never();
+        let run = if timed { run.min(1) } else { run };
+        let mut cx = below(cx, &mut self.queue);
+        let me = cx.ask.me;
+        for (n, slot) in self.slots[from..from + run].iter_mut().enumerate() {
+            let Some(deed) = &mut slot.deed else { continue };
+            me.set(slot.place);
+            let turn = deed.recur(tyme, &mut cx);
+            if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
+                self.walk.left -= n;
+                return Some((from + n, turn));
+            }
+        }
+        self.walk.left -= run;
+        self.walk.cursor = from + run;
+        None
+    }
+
+    /// Runs the doer in one slot.
+    fn run_one(&mut self, index: usize, cx: &mut Cx<'_, A>) -> Turn {
+        let hub = &mut *cx.ask.hub;
+        let sched = &mut hub.scheds[self.sched as usize];
+        sched.soon.remove(index);
+        sched.woken.remove(index);
+        let tyme = hub.tyme;
+        let place = self.slots[index].place;
+        cx.ask.me.set(place);
+        if hub.watched {
+            return self.run_watched(index, cx);
+        }
+        match &mut self.slots[index].deed {
+            Some(deed) => deed.recur(tyme, &mut below(cx, &mut self.queue)),
+            None => Turn::Tick,
+        }
+    }
+
+    /// The same with the observer told and the time taken.
+    #[cold]
+    fn run_watched(&mut self, index: usize, cx: &mut Cx<'_, A>) -> Turn {
+        let tyme = cx.ask.hub.tyme;
+        let slot = &mut self.slots[index];
+        let (place, due, state) = (slot.place, slot.due, slot.state);
+        cx.ask.hub.tell(place, Event::Recur);
+        let Some(deed) = &mut slot.deed else {
+            return Turn::Tick;
+        };
+        let measured = cx.ask.hub.stats.is_some();
+        let begun = if measured { cx.net.now() } else { Tyme::ZERO };
+        let turn = deed.recur(tyme, &mut below(cx, &mut self.queue));
+        if measured {
+            let busy = cx.net.now().since(begun);
+            let missed = match (&turn, state) {
+                (Turn::After(period), State::Timed) => {
+                    u64::try_from(tyme.since(due).as_nanos() / period.as_nanos().max(1))
+                        .unwrap_or(u64::MAX)
+                }
+                _ => 0,
+            };
+            cx.ask.hub.count(place, busy, missed);
+        }
+        turn
+    }
+
+    /// What follows a recur: its next due time or its end, then what it asked for (law O4).
+    fn after(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        self.walk.left = self.walk.left.saturating_sub(1);
+        let owner = cx.ask.hub.chain.last().copied().unwrap_or(NOBODY);
+        cx.ask.me.set(owner); // its recur has returned
+        self.blame_collected(self.walk.collected, index, cx.ask.hub);
+        let result = self.conclude(index, turn, cx);
+        self.walk.collected = cx.ask.hub.collected.len();
+        result
+    }
+
+    fn conclude(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        match turn {
+            Turn::Done(done) => self.end(index, Ended::Done(done), None, cx),
+            Turn::Failed(fault) => {
+                self.queue.clear();
+                let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
+                if let Some(again) = self.give_up(index, fault, cx)? {
+                    return self.begin(vec![again], cx, true);
+                }
+                return Ok(());
+            }
+            turn => self.settle(index, turn, cx.ask.hub),
+        }
+        self.carry_out(cx)
+    }
+
+    /// Notes when a doer is due next (law O3).
+    pub(super) fn settle(&mut self, index: usize, turn: Turn, hub: &mut Hub) {
+        let tyme = hub.tyme;
+        let slot = &mut self.slots[index];
+        let was = slot.state;
+        let sched = &mut hub.scheds[self.sched as usize];
+        let parks = matches!(turn, Turn::Park(_));
+        if !parks && (was == State::Parked || hub.attention) {
+            let known = &mut hub.places[slot.place as usize];
+            known.life = Life::Open;
+            known.rewake = false; // only a parked doer can be woken
+        }
+        match turn {
+            Turn::After(span) => {
+                let base = match was {
+                    State::Fresh | State::Timed => slot.due,
+                    State::Always | State::Parked | State::Gone => tyme,
+                };
+                slot.state = State::Timed;
+                self.wait_until(index, base + span, was, tyme, sched);
+            }
+            Turn::Park(until) => {
+                slot.state = State::Parked;
+                let known = &mut hub.places[slot.place as usize];
+                known.life = Life::Parked;
+                if std::mem::replace(&mut known.rewake, false) {
+                    sched.woken.insert(index);
+                }
+                self.wait_until(index, until, was, tyme, sched);
+            }
+            Turn::Tick | Turn::Done(_) | Turn::Failed(_) => {
+                slot.state = State::Always;
+                sched.always.insert(index);
+            }
+        }
+    }
+
+    fn wait_until(&mut self, index: usize, due: Tyme, was: State, tyme: Tyme, sched: &mut Sched) {
+        if was == State::Always {
+            sched.always.remove(index);
+        }
+        let slot = &mut self.slots[index];
+        if slot.armed && slot.due == due {
+            return; // parked until the same moment as before
+        }
+        self.armed -= usize::from(std::mem::take(&mut slot.armed));
+        slot.due = due;
+        if due <= tyme {
+            sched.soon.insert(index); // late already: once per pass until it has caught up
+        } else if !due.is_never() {
+            slot.armed = true;
+            self.armed += 1;
+            #[expect(clippy::cast_possible_truncation, reason = "slots are numbered by u32")]
+            self.wheel.insert(due, index as u32);
+        }
+    }
+
+    /// Carries out what the children asked of this scheduler, and passes on what is the root's.
+    pub(super) fn carry_out(&mut self, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        if self.queue.is_empty() {
+            return Ok(());
+        }
+        let mut asked = std::mem::replace(&mut self.queue, std::mem::take(&mut self.spare));
+        let mut result = Ok(());
+        for Request { root, what } in asked.drain(..) {
+            if result.is_err() {
+                break;
+            }
+            if root && cx.ask.hub.scheds[self.sched as usize].owner != NOBODY {
+                cx.ask.queue.push(Request { root, what });
+                cx.ask.hub.attention = true;
+                continue;
+            }
+            match what {
+                What::Extend(new) => result = self.begin(new, cx, true),
+                What::Remove(ids) => self.remove(&ids, cx),
+                What::Stop => cx.ask.hub.stop = true,
+            }
+        }
+        self.spare = asked;
+        result
+    }
+
+    /// Closes the holes. Only between passes.
+    fn compact(&mut self, hub: &mut Hub) {
+        self.slots.retain(|slot| slot.deed.is_some());
+        let sched = &mut hub.scheds[self.sched as usize];
+        let mut moved = Sched {
+            owner: sched.owner,
+            ..Default::default()
+        };
+        for (index, slot) in self.slots.iter().enumerate() {
+            let known = &mut hub.places[slot.place as usize];
+            let old = known.slot as usize;
+            // unwrap: there are fewer slots than before.
+            known.slot = u32::try_from(index).unwrap_or(NOBODY);
+            let has = |bits: u64| bits >> (old % 64) & 1 == 1;
+            if has(sched.always.word(old / 64)) {
+                moved.always.insert(index);
+            }
+            if has(sched.soon.word(old / 64)) {
+                moved.soon.insert(index);
+            }
+            if has(sched.woken.word(old / 64)) {
+                moved.woken.insert(index);
+            }
+        }
+        *sched = moved;
+        self.rearm();
+    }
+
+    /// Fills the wheel anew with what still counts.
+    pub(super) fn rearm(&mut self) {
+        self.wheel.clear();
+        for (index, slot) in (0u32..).zip(&self.slots) {
+            if slot.armed {
+                self.wheel.insert(slot.due, index);
+            }
+        }
+    }
+}
+
+/// How many whole words of tock-0 doers that nothing else is due for begin at `word`.
+fn full_words(sched: &Sched, from: usize) -> usize {
+    let mut word = from;
+    while sched.always.word(word) == u64::MAX && sched.soon.word(word) | sched.woken.word(word) == 0
+    {
+        word += 1;
+    }
+    word - from
+}

@@ -1,0 +1,401 @@
+//! What all schedulers of one Doist share, whatever their doers are made of: who is where, who is
+//! woken, and what went wrong.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use super::bits::Bits;
+use super::doer::Ended;
+use super::fault::Fault;
+use crate::net::Owner;
+use crate::tyme::Tyme;
+
+/// No place: the Doist itself, or a doer that never was.
+pub(super) const NOBODY: u32 = u32::MAX;
+/// Results of doers that are gone stay readable until so many more have ended.
+pub(super) const RESULTS_KEPT: usize = 1024;
+
+/// A doer, for ever: ids are not reused. It turns into the [`Owner`] that a net wakes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DoerId {
+    pub(super) index: u32,
+    /// 0 marks an id that is local to the Deeds that gave it out before it was entered.
+    pub(super) generation: u32,
+}
+
+impl fmt::Debug for DoerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DoerId({}.{})", self.index, self.generation)
+    }
+}
+
+impl From<DoerId> for Owner {
+    fn from(id: DoerId) -> Self {
+        Self(u64::from(id.generation) << 32 | u64::from(id.index))
+    }
+}
+
+impl From<Owner> for DoerId {
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of the number")]
+    fn from(owner: Owner) -> Self {
+        Self {
+            index: owner.0 as u32,
+            generation: (owner.0 >> 32) as u32,
+        }
+    }
+}
+
+/// What an observer is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It is about to enter.
+    Enter,
+    /// It is about to recur.
+    Recur,
+    /// It ended by itself.
+    Clean,
+    /// It is being closed.
+    Cease,
+    /// It failed.
+    Abort,
+    /// Its last hook.
+    Exit,
+}
+
+/// What a doer has used, counted while [`Doist::stats_on`](super::Doist::stats_on) is in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DoerStats {
+    /// How often it recurred.
+    pub recurs: u64,
+    /// Time on the net's clock that its recurs took together, its children's included.
+    pub busy: Duration,
+    /// The longest of them.
+    pub longest: Duration,
+    /// Whole periods by which its recurs came late, added up.
+    pub missed: u64,
+}
+
+/// Where a doer is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    Unborn,
+    Open,
+    Parked,
+    Ended(Ended),
+}
+
+/// What the hub knows of a doer.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) generation: u32,
+    pub(super) sched: u32,
+    pub(super) slot: u32,
+    /// How many doers came before it in its scheduler; part of its default name.
+    pub(super) ordinal: u32,
+    /// How many doers it brought in.
+    pub(super) births: u32,
+    pub(super) life: Life,
+    /// Woken while it ran.
+    pub(super) rewake: bool,
+    pub(super) options: Options,
+}
+
+/// What was said of a doer when it was added.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Options {
+    pub(super) keep: bool,
+    pub(super) temp: bool,
+    /// Belongs to the first list of its scheduler.
+    pub(super) first: bool,
+}
+
+/// Who is due in one scheduler, by slot.
+#[derive(Debug, Default)]
+pub(super) struct Sched {
+    /// The doer whose children these are.
+    pub(super) owner: u32,
+    /// At every tick.
+    pub(super) always: Bits,
+    /// At the next tick, once.
+    pub(super) soon: Bits,
+    /// In the next pass, once, whether a tick's or not.
+    pub(super) woken: Bits,
+}
+
+impl Sched {
+    pub(super) fn forget(&mut self, slot: usize) {
+        self.always.remove(slot);
+        self.soon.remove(slot);
+        self.woken.remove(slot);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.always.clear();
+        self.soon.clear();
+        self.woken.clear();
+    }
+}
+
+/// What begins a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A tick: everyone who is due.
+    Tick,
+    /// Readiness between two ticks: only who is woken (law P4).
+    Wake,
+}
+
+type Observer = Box<dyn FnMut(Tyme, DoerId, Event) + Send>;
+
+/// The state that all schedulers of one Doist share.
+pub(super) struct Hub {
+    /// Something happened that the running passes must look at: a request, a wake, a stop.
+    pub(super) attention: bool,
+    pub(super) stop: bool,
+    pub(super) kind: Kind,
+    pub(super) tyme: Tyme,
+    /// How many closing hooks are under way: in them only stop and wake count (law O4).
+    pub(super) closing: u32,
+    /// The doers whose recur or enter is under way, without the innermost.
+    pub(super) chain: Vec<u32>,
+    pub(super) places: Vec<Place>,
+    free: VecDeque<u32>,
+    pub(super) scheds: Vec<Sched>,
+    free_scheds: Vec<u32>,
+    pub(super) names: BTreeMap<u32, Box<str>>,
+    /// How many doers the Doist itself brought in.
+    pub(super) births: u32,
+    /// Failures of closing hooks; the run returns them when it ends (law O7).
+    pub(super) collected: Vec<Fault>,
+    /// Whether each recur is observed or measured.
+    pub(super) watched: bool,
+    pub(super) observer: Option<Observer>,
+    pub(super) stats: Option<Vec<DoerStats>>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("tyme", &self.tyme)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    pub(super) fn new() -> Self {
+        Self {
+            attention: false,
+            stop: false,
+            kind: Kind::Tick,
+            tyme: Tyme::ZERO,
+            closing: 0,
+            chain: Vec::new(),
+            places: Vec::new(),
+            free: VecDeque::new(),
+            scheds: Vec::new(),
+            free_scheds: Vec::new(),
+            names: BTreeMap::new(),
+            births: 0,
+            collected: Vec::new(),
+            watched: false,
+            observer: None,
+            stats: None,
+        }
+    }
+
+    // ---- who is who
+
+    /// A place for a doer that is not entered yet.
+    pub(super) fn settle(&mut self, options: Options, name: Option<Box<str>>) -> u32 {
+        let mut place = Place {
+            generation: 1,
+            sched: NOBODY,
+            slot: 0,
+            ordinal: NOBODY,
+            births: 0,
+            life: Life::Unborn,
+            rewake: false,
+            options,
+        };
+        let index = if self.free.len() > RESULTS_KEPT {
+            self.free.pop_front()
+        } else {
+            None
+        };
+        let index = if let Some(index) = index {
+            let old = &mut self.places[index as usize];
+            place.generation = old.generation.wrapping_add(1).max(1);
+            *old = place;
+            self.names.remove(&index);
+            index
+        } else {
+            self.places.push(place);
+            // unwrap: 2^32 places of 32 bytes are more memory than a process has.
+            u32::try_from(self.places.len() - 1).unwrap_or(NOBODY)
+        };
+        if let Some(stats) = self.stats.as_mut().and_then(|s| s.get_mut(index as usize)) {
+            *stats = DoerStats::default();
+        }
+        if let Some(name) = name {
+            self.names.insert(index, name);
+        }
+        index
+    }
+
+    /// Gives a place back: the doer is gone, only its result stays for a while.
+    pub(super) fn vacate(&mut self, place: u32) {
+        self.free.push_back(place);
+    }
+
+    pub(super) fn id(&self, place: u32) -> DoerId {
+        let generation = self
+            .places
+            .get(place as usize)
+            .map_or(u32::MAX, |p| p.generation);
+        DoerId {
+            index: place,
+            generation,
+        }
+    }
+
+    /// The place of an id that is still remembered.
+    pub(super) fn place(&self, id: DoerId) -> Option<&Place> {
+        self.places
+            .get(id.index as usize)
+            .filter(|p| p.generation == id.generation)
+    }
+
+    /// The doers from the root's child down to `place`.
+    pub(super) fn lineage(&self, place: u32) -> Vec<u32> {
+        let mut line = vec![place];
+        let mut above = self.owner_of(place);
+        while let Some(place) = above {
+            line.push(place);
+            above = self.owner_of(place);
+        }
+        line.reverse();
+        line
+    }
+
+    fn owner_of(&self, place: u32) -> Option<u32> {
+        let sched = self.places.get(place as usize)?.sched;
+        let owner = self.scheds.get(sched as usize)?.owner;
+        (owner != NOBODY).then_some(owner)
+    }
+
+    /// The next ordinal below a doer, or below the Doist.
+    pub(super) fn birth(&mut self, parent: u32) -> u32 {
+        let births = match self.places.get_mut(parent as usize) {
+            Some(place) => &mut place.births,
+            None => &mut self.births,
+        };
+        *births += 1;
+        *births - 1
+    }
+
+    pub(super) fn open_sched(&mut self, owner: u32) -> u32 {
+        if let Some(sched) = self.free_scheds.pop() {
+            self.scheds[sched as usize].owner = owner;
+            return sched;
+        }
+        self.scheds.push(Sched {
+            owner,
+            ..Sched::default()
+        });
+        // unwrap: as for places.
+        u32::try_from(self.scheds.len() - 1).unwrap_or(NOBODY)
+    }
+
+    pub(super) fn close_sched(&mut self, sched: u32) {
+        self.scheds[sched as usize].clear();
+        self.free_scheds.push(sched);
+    }
+
+    // ---- waking
+
+    /// Wakes a doer: `me` is the one that runs. Only a parked one can be woken (law P1).
+    pub(super) fn wake(&mut self, me: u32, id: DoerId) {
+        let Some(place) = self.places.get_mut(id.index as usize) else {
+            return;
+        };
+        if place.generation != id.generation {
+            return;
+        }
+        if id.index == me || self.chain.contains(&id.index) {
+            place.rewake = true; // counts once its recur has returned
+            self.attention = true;
+        } else if place.life == Life::Parked {
+            self.mark(me, id.index);
+        }
+    }
+
+    /// Marks a parked doer and all its parked ancestors.
+    pub(super) fn mark(&mut self, me: u32, place: u32) {
+        self.attention = true;
+        let mut place = place;
+        loop {
+            let Place {
+                sched, slot, life, ..
+            } = self.places[place as usize];
+            let running = place == me || self.chain.contains(&place);
+            if running {
+                return; // and so are all above it
+            }
+            let sched = &mut self.scheds[sched as usize];
+            if life == Life::Parked {
+                sched.woken.insert(slot as usize);
+            }
+            if sched.owner == NOBODY {
+                return;
+            }
+            place = sched.owner;
+        }
+    }
+
+    // ---- telling
+
+    /// Keeps a failure that must not rise, for the end of the run.
+    pub(super) fn collect(&mut self, fault: Fault) {
+        log::error!("{fault}");
+        self.collected.push(fault);
+        self.attention = true;
+    }
+
+    /// Names a doer as the place of what was collected since there were `from`.
+    pub(super) fn blame_collected(&mut self, from: usize, place: u32, label: &str) {
+        if self.collected.len() > from {
+            let name = super::deeds::name_of(self, place, label);
+            for fault in &mut self.collected[from..] {
+                fault.below(name.clone());
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, place: u32, event: Event) {
+        if self.watched {
+            self.tell_observer(place, event);
+        }
+    }
+
+    #[cold]
+    fn tell_observer(&mut self, place: u32, event: Event) {
+        let (tyme, id) = (self.tyme, self.id(place));
+        if let Some(observer) = &mut self.observer {
+            observer(tyme, id, event);
+        }
+    }
+
+    pub(super) fn count(&mut self, place: u32, busy: Duration, missed: u64) {
+        let Some(stats) = &mut self.stats else { return };
+        let place = place as usize;
+        if place >= stats.len() {
+            stats.resize(place + 1, DoerStats::default());
+        }
+        let of = &mut stats[place];
+        of.recurs += 1;
+        of.busy += busy;
+        of.longest = of.longest.max(busy);
+        of.missed += missed;
+    }
+}

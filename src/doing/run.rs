@@ -1,0 +1,334 @@
+//! How a Doist runs: by itself, paced, or step by step from somebody else's loop.
+
+use std::time::Duration;
+
+use super::deeds::Slice;
+use super::doist::{Advance, Budget, Doist, Outcome, Step};
+use super::fault::{Cause, Fault, Misuse};
+use super::hub::{Kind, NOBODY};
+use super::pace::{Pacer, Wake};
+use crate::net::{Net, NetError};
+use crate::tyme::Tyme;
+
+impl<A: 'static> Doist<A> {
+    /// Enters all doers in order.
+    ///
+    /// # Errors
+    /// [`Misuse::EnteredTwice`], or the first failure; then everything is closed again.
+    pub fn enter(&mut self, net: &mut dyn Net) -> Result<(), Fault> {
+        if self.entered {
+            return Err(Fault::misuse(Misuse::EnteredTwice));
+        }
+        self.entered = true;
+        self.added = false;
+        self.cut = false;
+        self.hub.stop = false;
+        self.hub.attention = false;
+        self.start = self.tyme();
+        self.credit = Duration::ZERO;
+        self.stop.attach(net);
+        let (deeds, mut cx) = self.split(net);
+        match deeds.enter(&mut cx) {
+            Ok(()) => Ok(()),
+            Err(fault) => self.fail(fault, net),
+        }
+    }
+
+    /// One tick's pass and, at once, the tick. Never blocks.
+    ///
+    /// # Errors
+    /// The failure of a doer that nobody supervises; then everything is closed.
+    /// [`Misuse::NotEntered`] before enter or after the end.
+    pub fn recur(&mut self, net: &mut dyn Net) -> Result<Step, Fault> {
+        self.recur_within(net, Budget::ALL)
+    }
+
+    /// A slice of a tick's pass, cut between the Doist's own doers when the budget is spent. The
+    /// tick is taken when the pass is complete. Any slicing gives the same trace. Never blocks.
+    ///
+    /// # Errors
+    /// As [`recur`](Self::recur).
+    pub fn recur_within(&mut self, net: &mut dyn Net, budget: Budget) -> Result<Step, Fault> {
+        if !self.entered {
+            return Err(Fault::misuse(Misuse::NotEntered));
+        }
+        let until = budget.time.map_or(Tyme::NEVER, |time| net.now() + time);
+        if !self.cut {
+            if self.stop.is_set() {
+                return self.finish(Outcome::Stopped, net).map(Step::Ended);
+            }
+            if let Err(error) = net.poll(Tyme::ZERO) {
+                return self.fail(lost(error), net);
+            }
+            self.hear(net);
+        }
+        if !self.pass(
+            Kind::Tick,
+            &Slice {
+                doers: budget.doers,
+                until,
+            },
+            net,
+        )? {
+            return Ok(Step::Cut);
+        }
+        match self.tick(1) {
+            Some(outcome) => self.finish(outcome, net).map(Step::Ended),
+            None => Ok(Step::More),
+        }
+    }
+
+    /// Takes so many ticks as fit into `dt` and what was left over before, for loops that know
+    /// how much time has passed. Readiness is served even when no tick is due. Never blocks.
+    ///
+    /// # Errors
+    /// As [`recur`](Self::recur).
+    pub fn advance(&mut self, net: &mut dyn Net, dt: Duration) -> Result<Advance, Fault> {
+        if !self.entered {
+            return Err(Fault::misuse(Misuse::NotEntered));
+        }
+        let dropped = dt.saturating_sub(self.advance_at_most);
+        self.credit = self.credit.saturating_add(dt - dropped);
+        let mut step = Step::More;
+        let mut ticks = 0;
+        while step == Step::More && self.credit >= self.tock() {
+            if self.tock().is_zero() && ticks > 0 {
+                break; // tyme stands still: one pass a call
+            }
+            self.credit -= self.tock();
+            ticks += 1;
+            step = self.recur(net)?;
+        }
+        if ticks == 0 && self.wake == Wake::Now {
+            step = self.between(net)?;
+        }
+        Ok(Advance {
+            step,
+            ticks,
+            remainder: self.credit,
+            dropped,
+        })
+    }
+
+    /// A wake pass, when something is ready between two ticks.
+    fn between(&mut self, net: &mut dyn Net) -> Result<Step, Fault> {
+        if self.stop.is_set() {
+            return self.finish(Outcome::Stopped, net).map(Step::Ended);
+        }
+        if let Err(error) = net.poll(Tyme::ZERO) {
+            return self.fail(lost(error), net);
+        }
+        if self.hear(net) && !self.cut {
+            self.pass(Kind::Wake, &Slice::WHOLE, net)?;
+            if let Some(outcome) = self.over() {
+                return self.finish(outcome, net).map(Step::Ended);
+            }
+        }
+        Ok(Step::More)
+    }
+
+    /// Runs until no doer is left, the limit is reached or somebody asks it to stop. Enters first
+    /// unless that was done; everything is closed in the end.
+    ///
+    /// # Errors
+    /// The failure of a doer that nobody supervises, or what closing hooks collected.
+    /// [`Misuse`] for a pace that cannot be kept; [`Misuse::Stuck`] when nothing can ever happen.
+    pub fn run(&mut self, net: &mut dyn Net) -> Result<Outcome, Fault> {
+        Pacer::new(self.pace, Tyme::ZERO, &self.tymist)?;
+        if !self.entered {
+            self.enter(net)?;
+        }
+        self.stop.attach(net);
+        let mut pacer = Pacer::new(self.pace, net.now(), &self.tymist)?;
+        if self.stop.is_set() {
+            return self.finish(Outcome::Stopped, net);
+        }
+        loop {
+            if pacer.is_asap() {
+                if let Err(error) = net.poll(Tyme::ZERO) {
+                    return self.fail(lost(error), net);
+                }
+                self.hear(net);
+                if self.stop.is_set() {
+                    return self.finish(Outcome::Stopped, net);
+                }
+            }
+            self.pass(Kind::Tick, &Slice::WHOLE, net)?;
+            if let Some(outcome) = self.over() {
+                return self.finish(outcome, net);
+            }
+            if let Some(outcome) = self.wait(&mut pacer, net)? {
+                return self.finish(outcome, net);
+            }
+        }
+    }
+
+    /// Closes what is open, at the tyme that was reached. Does nothing when nothing is.
+    ///
+    /// # Errors
+    /// What closing hooks collected.
+    pub fn exit(&mut self, net: &mut dyn Net) -> Result<(), Fault> {
+        if !self.entered {
+            return Ok(());
+        }
+        self.finish(Outcome::Stopped, net).map(|_| ())
+    }
+
+    /// Waits for the next tick that has something to do, and takes it. Serves what becomes ready
+    /// meanwhile in wake passes (law P4). `Some` when the run is over.
+    fn wait(&mut self, pacer: &mut Pacer, net: &mut dyn Net) -> Result<Option<Outcome>, Fault> {
+        loop {
+            let ahead = self.ticks_ahead();
+            let target = ahead.map_or(Tyme::NEVER, |n| pacer.clock_at(self.tymist.after(n)));
+            let wakes = self.wake == Wake::Now;
+            if !(pacer.is_asap() && ahead.is_some()) {
+                // What was left unfinished is looked at now, anything else may sleep.
+                let ready = wakes && self.hear(net);
+                let until = if ready { Tyme::ZERO } else { target };
+                match net.poll(until) {
+                    Ok(()) => {}
+                    Err(NetError::Unsupported) if until.is_never() => {
+                        return self.fail(Fault::misuse(Misuse::Stuck), net);
+                    }
+                    Err(error) => return self.fail(lost(error), net),
+                }
+                if self.stop.is_set() {
+                    return Ok(Some(Outcome::Stopped));
+                }
+                let ready = self.hear(net) | ready;
+                let clock = net.now();
+                if clock < target {
+                    // By hand-woken doers and lockstep, a tick is wanted as soon as it comes.
+                    if ready && (wakes || ahead.is_none()) {
+                        let leap = self.tymist.ticks_within(pacer.tyme_at(clock));
+                        let leap = leap.min(ahead.map_or(u64::MAX, |n| n - 1));
+                        self.tymist.tick_by(leap);
+                        self.pass(Kind::Wake, &Slice::WHOLE, net)?;
+                        if let Some(outcome) = self.over() {
+                            return Ok(Some(outcome));
+                        }
+                    }
+                    continue;
+                }
+            }
+            let Some(ahead) = ahead else { continue };
+            let clock = if pacer.is_asap() {
+                Tyme::ZERO
+            } else {
+                net.now()
+            };
+            let (overrun, tymist) = (self.overrun, &self.tymist);
+            let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
+            return Ok(self.tick(ticks));
+        }
+    }
+
+    /// Ticks from here to the next one that has something to do; `None` when none ever has.
+    fn ticks_ahead(&self) -> Option<u64> {
+        if self.added {
+            return Some(1);
+        }
+        let soonest = self.hub_soonest()?;
+        if soonest <= self.tyme() {
+            return Some(1);
+        }
+        self.tymist.ticks_to(soonest)
+    }
+
+    /// Wakes the owners of everything that is ready. Says whether somebody is to run for it.
+    fn hear(&mut self, net: &mut dyn Net) -> bool {
+        net.woken(&mut self.owners);
+        if self.owners.is_empty() {
+            return false;
+        }
+        for owner in self.owners.drain(..) {
+            self.hub.wake(NOBODY, owner.into());
+        }
+        self.hub
+            .scheds
+            .first()
+            .is_some_and(|root| !root.woken.is_empty())
+    }
+
+    /// A pass over the Doist's own doers. Says whether it is complete.
+    fn pass(&mut self, kind: Kind, slice: &Slice, net: &mut dyn Net) -> Result<bool, Fault> {
+        self.hub.kind = kind;
+        let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
+        let (deeds, mut cx) = self.split(net);
+        let mut result = Ok(true);
+        if enters {
+            result = deeds.enter_shelved(&mut cx, true).map(|()| true);
+        }
+        if result.is_ok() {
+            result = deeds.pass(&mut cx, slice);
+        }
+        match result {
+            Ok(complete) => {
+                self.hub.attention = false;
+                self.cut = !complete;
+                Ok(complete)
+            }
+            Err(fault) => self.fail(fault, net),
+        }
+    }
+
+    /// Whether a pass ended the run: stopped, or no doer left. The last tick is taken at once.
+    fn over(&mut self) -> Option<Outcome> {
+        if self.hub.stop {
+            return Some(Outcome::Stopped);
+        }
+        if self.deeds.is_empty() && !self.added {
+            self.tymist.tick();
+            return Some(Outcome::Done);
+        }
+        None
+    }
+
+    /// Takes ticks; says whether the run is over.
+    fn tick(&mut self, ticks: u64) -> Option<Outcome> {
+        if self.hub.stop {
+            return Some(Outcome::Stopped);
+        }
+        self.tymist.tick_by(ticks);
+        if self.deeds.is_empty() && !self.added {
+            return Some(Outcome::Done);
+        }
+        let limit = self.limit.map(|limit| self.start + limit);
+        limit
+            .is_some_and(|limit| self.tyme() >= limit)
+            .then_some(Outcome::Limit)
+    }
+
+    fn close_all(&mut self, net: &mut dyn Net) {
+        self.entered = false;
+        self.cut = false;
+        let (deeds, mut cx) = self.split(net);
+        deeds.close(&mut cx);
+        self.stop.take();
+        self.hub.chain.clear();
+        self.hub.attention = false;
+        self.me.set(NOBODY);
+    }
+
+    fn finish(&mut self, outcome: Outcome, net: &mut dyn Net) -> Result<Outcome, Fault> {
+        self.close_all(net);
+        let mut collected = std::mem::take(&mut self.hub.collected).into_iter();
+        match collected.next() {
+            None => Ok(outcome),
+            Some(mut fault) => {
+                fault.and(collected);
+                Err(fault)
+            }
+        }
+    }
+
+    fn fail<T>(&mut self, mut fault: Fault, net: &mut dyn Net) -> Result<T, Fault> {
+        self.close_all(net);
+        fault.and(std::mem::take(&mut self.hub.collected));
+        Err(fault)
+    }
+}
+
+fn lost(error: NetError) -> Fault {
+    Fault::new(Cause::Net(error))
+}
