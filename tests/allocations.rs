@@ -82,7 +82,9 @@ fn ten_thousand_warm_ticks_with_echo_traffic_allocate_nothing() {
         .map(|_| {
             let stream = TcpStream::connect(at).unwrap();
             stream.set_nonblocking(true).unwrap();
-            doist.extend(&mut net, Caller { stream, echoed: 0 }).unwrap()
+            doist
+                .extend(&mut net, Caller { stream, echoed: 0 })
+                .unwrap()
         })
         .collect();
 
@@ -96,8 +98,14 @@ fn ten_thousand_warm_ticks_with_echo_traffic_allocate_nothing() {
     let change = region.change();
     let messages = echoed(&doist) - before;
     assert!(messages > 1_000, "only {messages} messages");
-    assert_eq!(change.allocations, 0, "over {messages} messages: {change:?}");
-    assert_eq!(change.reallocations, 0, "over {messages} messages: {change:?}");
+    assert_eq!(
+        change.allocations, 0,
+        "over {messages} messages: {change:?}"
+    );
+    assert_eq!(
+        change.reallocations, 0,
+        "over {messages} messages: {change:?}"
+    );
 }
 
 fn ticks(doist: &mut Doist, net: &mut MioNet) {

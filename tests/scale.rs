@@ -59,7 +59,10 @@ fn a7_ten_thousand_idle_connections_cost_nothing() {
         median(ratios.collect())
     });
     let best = ratio.fold(f64::INFINITY, f64::min);
-    assert!(best < 1.2, "an echo among {count} costs {best:.2} of one among 10");
+    assert!(
+        best < 1.2,
+        "an echo among {count} costs {best:.2} of one among 10"
+    );
     drop((idle, few));
 }
 
@@ -91,7 +94,10 @@ fn a7_an_idle_server_sleeps() {
     pause(Duration::from_secs(2));
     let woken = &lines(&log)[before.len()..];
     assert!(woken.is_empty(), "an idle server called {woken:#?}");
-    assert!(before.last().unwrap().contains("epoll_wait"), "it waits in its poll");
+    assert!(
+        before.last().unwrap().contains("epoll_wait"),
+        "it waits in its poll"
+    );
     drop(idle);
     assert!(server.stop(Signal::TERM).0.success());
     drop(std::fs::remove_file(&log));
@@ -120,8 +126,14 @@ fn a6_floods_of_connections_that_close_at_once() {
             slowest = slowest.max(echo(&mut steady, b"meanwhile"));
         }
     }
-    assert!(slowest < Duration::from_millis(500), "an echo took {slowest:?}");
-    settles(|| server.descriptors() == descriptors, "no descriptor is left");
+    assert!(
+        slowest < Duration::from_millis(500),
+        "an echo took {slowest:?}"
+    );
+    settles(
+        || server.descriptors() == descriptors,
+        "no descriptor is left",
+    );
     let grown = server.resident().saturating_sub(memory);
     assert!(grown < 4 << 20, "{grown} bytes more than before");
     echo(&mut steady, b"after");
@@ -132,7 +144,10 @@ fn a6_floods_of_connections_that_close_at_once() {
 fn settles(done: impl Fn() -> bool, what: &str) {
     let start = now();
     while !done() {
-        assert!(now().duration_since(start) < Duration::from_secs(5), "{what}");
+        assert!(
+            now().duration_since(start) < Duration::from_secs(5),
+            "{what}"
+        );
         pause(Duration::from_millis(10));
     }
 }
@@ -155,14 +170,24 @@ fn a3_peers_that_never_read_stay_within_the_caps() {
     }
     // rx 256 KiB and tx 1 MiB each, and half as much again for buffers that grow by doubling.
     let each = (server.resident() - memory) / peers;
-    assert!(each < (1280 << 10) * 3 / 2, "{each} bytes for a peer that never reads");
+    assert!(
+        each < (1280 << 10) * 3 / 2,
+        "{each} bytes for a peer that never reads"
+    );
     let mut slow: Vec<Duration> = (0..100).map(|_| echo(&mut good, &[1; 64])).collect();
     slow.sort();
-    assert!(slow[90] < Duration::from_millis(62), "an echo took {:?}", slow[90]);
+    assert!(
+        slow[90] < Duration::from_millis(62),
+        "an echo took {:?}",
+        slow[90]
+    );
     let cpu = server.cpu_nanos();
     pause(Duration::from_secs(1));
     let spent = Duration::from_nanos(server.cpu_nanos() - cpu);
-    assert!(spent < Duration::from_millis(20), "{spent:?} of CPU for peers that wait");
+    assert!(
+        spent < Duration::from_millis(20),
+        "{spent:?} of CPU for peers that wait"
+    );
     // The write tymer ends them: 30 s, and the test's own patience.
     let start = now();
     let ended = |mut peer: &TcpStream| match peer.write(&[0]) {
@@ -170,7 +195,10 @@ fn a3_peers_that_never_read_stay_within_the_caps() {
         Err(e) => e.kind() != ErrorKind::WouldBlock,
     };
     while !stuck.iter().all(ended) {
-        assert!(now().duration_since(start) < Duration::from_secs(40), "they are closed");
+        assert!(
+            now().duration_since(start) < Duration::from_secs(40),
+            "they are closed"
+        );
         pause(Duration::from_millis(250));
     }
     echo(&mut good, b"after");
@@ -205,7 +233,11 @@ fn a1_out_of_descriptors() {
     let cpu = server.cpu_nanos();
     pause(Duration::from_secs(2));
     let share = (server.cpu_nanos() - cpu) as f64 / 2e9;
-    assert!(share < 0.02, "{:.1} % of CPU while there is no descriptor", share * 100.0);
+    assert!(
+        share < 0.02,
+        "{:.1} % of CPU while there is no descriptor",
+        share * 100.0
+    );
 
     let start = now();
     served.truncate(10);
@@ -215,7 +247,10 @@ fn a1_out_of_descriptors() {
         assert_eq!(&back, b"waiting");
     }
     let took = now().duration_since(start);
-    assert!(took < Duration::from_millis(100), "served {took:?} after there was room");
+    assert!(
+        took < Duration::from_millis(100),
+        "served {took:?} after there was room"
+    );
     assert!(server.stop(Signal::TERM).0.success());
 }
 
@@ -259,7 +294,10 @@ fn a9_no_write_can_raise_sigpipe() {
         };
         let calls = lines(&log);
         let of_echo: Vec<&String> = calls.iter().filter(|l| l.contains("is it safe?")).collect();
-        assert!(!of_echo.is_empty(), "the answer is in the trace: {calls:#?}");
+        assert!(
+            !of_echo.is_empty(),
+            "the answer is in the trace: {calls:#?}"
+        );
         for call in of_echo {
             assert!(call.contains("MSG_NOSIGNAL"), "{call}");
         }

@@ -46,7 +46,7 @@ fn run(signal: Signal, at: Option<Duration>) -> Outcome {
         None => kill_process(getpid(), signal).unwrap(),
         Some(at) => {
             let mut waited = false;
-            doist.add(doify(move |_tyme, _cx| {
+            doist.add(doify(move |_tyme, _cx: &mut Cx<'_>| {
                 if waited {
                     kill_process(getpid(), signal)?;
                     return Ok(Done(true));
@@ -66,7 +66,10 @@ fn run(signal: Signal, at: Option<Duration>) -> Outcome {
 fn a_signal_while_parked_stops_the_run() {
     let _alone = ALONE.lock();
     for signal in [Signal::TERM, Signal::INT] {
-        assert_eq!(run(signal, Some(Duration::from_millis(40))), Outcome::Stopped);
+        assert_eq!(
+            run(signal, Some(Duration::from_millis(40))),
+            Outcome::Stopped
+        );
     }
 }
 
@@ -101,7 +104,12 @@ fn child_that_does_not_stop() {
 #[test]
 fn the_second_signal_ends_the_process() {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_does_not_stop", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "child_that_does_not_stop",
+            "--ignored",
+            "--nocapture",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -110,7 +118,10 @@ fn the_second_signal_ends_the_process() {
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::TERM).unwrap();
     wait(Duration::from_millis(200));
-    assert!(child.try_wait().unwrap().is_none(), "the first one only asks");
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "the first one only asks"
+    );
     kill_process(pid, Signal::TERM).unwrap();
     let status = child.wait().unwrap();
     assert_eq!(

@@ -53,9 +53,14 @@ pub(crate) fn run(table: &mut Table, bench: &Bench) {
         return table.note("counts", &why.to_string());
     }
     for case in &CASES {
-        row(table, case, "instructions", "valgrind", case.instructions, |peer| {
-            instructions(bench, case, peer, &dir)
-        });
+        row(
+            table,
+            case,
+            "instructions",
+            "valgrind",
+            case.instructions,
+            |peer| instructions(bench, case, peer, &dir),
+        );
         row(table, case, "system calls", "strace", case.calls, |peer| {
             calls(bench, case, peer, &dir)
         });

@@ -105,8 +105,15 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32) -> io::Result<()> {
 impl Generator {
     fn new(plan: Plan, addr: &str) -> io::Result<Self> {
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
-        let period: Vec<u8> = (0..PATTERN).map(|_| random.next().to_le_bytes()[0]).collect();
-        let pattern = period.iter().copied().cycle().take(PATTERN + CHUNK).collect();
+        let period: Vec<u8> = (0..PATTERN)
+            .map(|_| random.next().to_le_bytes()[0])
+            .collect();
+        let pattern = period
+            .iter()
+            .copied()
+            .cycle()
+            .take(PATTERN + CHUNK)
+            .collect();
         Ok(Self {
             addr: addr.parse().map_err(io::Error::other)?,
             poll: epoll::create(CreateFlags::CLOEXEC)?,
@@ -340,7 +347,11 @@ impl Conn {
             let len = usize::try_from(self.want - self.sent)
                 .unwrap_or(CHUNK)
                 .min(CHUNK);
-            match rustix::net::send(&self.socket, &pattern[from..from + len], SendFlags::NOSIGNAL) {
+            match rustix::net::send(
+                &self.socket,
+                &pattern[from..from + len],
+                SendFlags::NOSIGNAL,
+            ) {
                 Ok(sent) => self.sent += sent as u64,
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(e) => return Err(e.into()),

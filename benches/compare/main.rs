@@ -134,7 +134,10 @@ fn compare(options: &Options) -> Result<(), String> {
     if wanted("timers") {
         timers::run(&mut table, scale);
     }
-    if ["echo", "idle", "connect", "counts"].iter().any(|p| wanted(p)) {
+    if ["echo", "idle", "connect", "counts"]
+        .iter()
+        .any(|p| wanted(p))
+    {
         let bench = echo::Bench::new(scale, options.candidate.as_deref())?;
         if wanted("echo") {
             bench.echo(&mut table);

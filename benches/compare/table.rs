@@ -60,7 +60,8 @@ impl Goal {
 }
 
 /// The head of the table.
-const HEAD: &str = "| measured | floor | floor again | mio | tokio | **hio** | hio in figures | goal | reached |
+const HEAD: &str =
+    "| measured | floor | floor again | mio | tokio | **hio** | hio in figures | goal | reached |
 |---|---|---|---|---|---|---|---|---|";
 
 impl Table {

@@ -109,7 +109,9 @@ fn every_tick(table: &mut Table, scale: Scale, n: usize, scattered: bool) {
 
 fn floor(n: usize, scattered: bool) -> Vec<Box<dyn Task>> {
     let _holes = scattered.then(|| Holes::of_two_words(n));
-    (0..n as u64).map(|i| Box::new(Count(i)) as Box<dyn Task>).collect()
+    (0..n as u64)
+        .map(|i| Box::new(Count(i)) as Box<dyn Task>)
+        .collect()
 }
 
 fn doist(n: usize, scattered: bool) -> Doist {
@@ -172,7 +174,9 @@ fn parked(table: &mut Table, scale: Scale) {
         });
     };
     measure("nothing due", 15.0, 200_000, &mut |_| {});
-    measure("one woken, the same again", 50.0, 200_000, &mut |d| d.wake(ids[n / 3]));
+    measure("one woken, the same again", 50.0, 200_000, &mut |d| {
+        d.wake(ids[n / 3])
+    });
     measure("one woken, any of them", 300.0, 50_000, &mut |d| {
         d.wake(ids[random.index(n)]);
     });

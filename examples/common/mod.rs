@@ -57,11 +57,15 @@ pub fn run<O>(
 
 /// `HOST:PORT`.
 pub fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
-    let text = text.to_str().ok_or_else(|| Usage::wrong("--addr is no text"))?;
+    let text = text
+        .to_str()
+        .ok_or_else(|| Usage::wrong("--addr is no text"))?;
     let at: Endpoint = text.parse().map_err(Usage::wrong)?;
     match at {
         Endpoint::Tcp(_) | Endpoint::Name(..) => Ok(at),
-        _ => Err(Usage::wrong("--addr takes HOST:PORT; for a path use --unix")),
+        _ => Err(Usage::wrong(
+            "--addr takes HOST:PORT; for a path use --unix",
+        )),
     }
 }
 

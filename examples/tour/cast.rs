@@ -161,7 +161,11 @@ impl Doer<App> for Pinger {
             self.client.service_sends(tyme, cx.net);
             cx.app.links[self.seen].sent += self.message.len() as u64;
         }
-        let next = if self.asked.is_some() { Tyme::NEVER } else { self.next };
+        let next = if self.asked.is_some() {
+            Tyme::NEVER
+        } else {
+            self.next
+        };
         Ok(Park(self.client.due(tyme).min(next)))
     }
 
@@ -218,7 +222,8 @@ impl Doer<App> for Flaky {
             self.take_turn(tyme, cx)?;
         }
         // What does not fit now stays received, and the peer waits.
-        self.server.service_each(tyme, cx.net, |ix| drop(ix.echo()))?;
+        self.server
+            .service_each(tyme, cx.net, |ix| drop(ix.echo()))?;
         Ok(Park(self.server.due(tyme).min(self.turn)))
     }
 

@@ -61,7 +61,10 @@ impl Screen {
         } else {
             self.lines(at, app);
         }
-        self.recurs = doers.iter().map(|d| (d.path.clone(), d.stats.recurs)).collect();
+        self.recurs = doers
+            .iter()
+            .map(|d| (d.path.clone(), d.stats.recurs))
+            .collect();
         self.before = at;
     }
 
@@ -96,8 +99,7 @@ impl Screen {
             put(&mut out, &self.doer(doer, span));
         }
         put(&mut out, "");
-        let head =
-            "LINK   PEER                   RECEIVED       SENT     MSG/S   LATENCY   STATE";
+        let head = "LINK   PEER                   RECEIVED       SENT     MSG/S   LATENCY   STATE";
         put(&mut out, &self.dim(head));
         for (i, link) in app.links.iter().enumerate() {
             put(&mut out, &self.link(i, link, at));
@@ -133,7 +135,10 @@ impl Screen {
             State::Open => self.paint(32, "open"),
             State::Retrying(when, attempts) => {
                 let left = when - (Tyme::ZERO + at);
-                self.paint(31, &format!("cut; try {attempts} in {:.1} s", left.as_secs_f64()))
+                self.paint(
+                    31,
+                    &format!("cut; try {attempts} in {:.1} s", left.as_secs_f64()),
+                )
             }
         };
         let rates = &self.rates[i];
@@ -243,7 +248,11 @@ fn curve(rates: &VecDeque<u64>) -> String {
     let highest = rates.iter().copied().max().unwrap_or(0).max(1);
     let bar = |&rate: &u64| match rate {
         0 => ' ',
-        rate => BARS[usize::try_from((rate * 7).div_ceil(highest)).unwrap_or(7).min(7)],
+        rate => {
+            BARS[usize::try_from((rate * 7).div_ceil(highest))
+                .unwrap_or(7)
+                .min(7)]
+        }
     };
     let curve: String = rates.iter().map(bar).collect();
     format!("{curve:<HISTORY$}")

@@ -30,7 +30,7 @@ use crate::tyme::Tyme;
 /// let mut net = MioNet::new()?;
 /// let mut doist = Doist::new(());
 /// doist.add(SignalDoer::new(&mut net)?);
-/// doist.add(doify(|_tyme, cx| {
+/// doist.add(doify(|_tyme, cx: &mut Cx<'_>| {
 ///     cx.ask.stop(); // what a signal does
 ///     Ok(Again)
 /// }));

@@ -1,8 +1,5 @@
 //! The example programs as processes: built once, started, looked at from outside, ended.
-#![allow(
-    dead_code,
-    reason = "each test binary uses what it needs"
-)]
+#![allow(dead_code, reason = "each test binary uses what it needs")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -19,7 +19,8 @@ struct Conn {
 pub(crate) fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::from_std(listener);
-    poll.registry().register(&mut listener, DOOR, Interest::READABLE)?;
+    poll.registry()
+        .register(&mut listener, DOOR, Interest::READABLE)?;
     let mut conns = Slab::new();
     let mut events = Events::with_capacity(1024);
     let mut buffer = vec![0; BUFFER];
