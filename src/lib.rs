@@ -6,5 +6,6 @@
 
 pub mod doers;
 pub mod doing;
+pub mod link;
 pub mod net;
 pub mod tyme;

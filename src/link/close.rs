@@ -1,0 +1,106 @@
+use crate::net::NetError;
+
+/// Why a connection ended (law L3): in its last event, in [`Link::closed`](super::Link::closed)
+/// and in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// It was never opened.
+    #[error("not opened")]
+    NotOpened,
+    /// The peer ended it in order.
+    #[error("closed by the peer")]
+    PeerClosed,
+    /// This side ended it in order, all that was queued was sent, and the peer ended it too.
+    #[error("closed")]
+    Closed,
+    /// This side broke it off.
+    #[error("aborted")]
+    Aborted,
+    /// The server or client it belonged to was closed.
+    #[error("its owner was closed")]
+    OwnerClosed,
+    /// The peer broke it off.
+    #[error("reset by the peer")]
+    Reset,
+    /// No traffic in either direction for too long.
+    #[error("idle for too long")]
+    IdleTimedOut,
+    /// The peer took none of the queued bytes for too long.
+    #[error("the peer took no data for too long")]
+    WriteStalled,
+    /// Closing: what was queued could not be sent in time.
+    #[error("could not send what was queued before closing")]
+    DrainTimedOut,
+    /// Closing: all was sent, but the peer did not end its side in time.
+    #[error("closed, the peer did not end its side in time")]
+    LingerTimedOut,
+    /// No connection came about in time.
+    #[error("connecting took too long")]
+    ConnectTimedOut,
+    /// No connection came about.
+    #[error("cannot connect: {0}")]
+    ConnectFailed(NetError),
+    /// The system gave the connection up.
+    #[error("connection lost: {0}")]
+    Lost(NetError),
+}
+
+impl CloseReason {
+    /// One sentence for a person: what happened and what it means for the data.
+    #[must_use]
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::NotOpened => "The connection has not been opened yet.",
+            Self::PeerClosed => {
+                "The peer ended the connection; everything that was queued had been handed over."
+            }
+            Self::Closed => {
+                "This side ended the connection, everything queued was sent, the peer agreed."
+            }
+            Self::Aborted => {
+                "This side broke the connection off; what was queued may not have arrived."
+            }
+            Self::OwnerClosed => {
+                "The server or client was closed; what was queued may not have arrived."
+            }
+            Self::Reset => {
+                "The peer broke the connection off; what was sent last may not have arrived."
+            }
+            Self::IdleTimedOut => "Neither side sent anything for the whole idle tymeout.",
+            Self::WriteStalled => {
+                "The peer stopped reading; the connection was reset and queued data dropped."
+            }
+            Self::DrainTimedOut => {
+                "The peer read too slowly while closing; the connection was reset, data dropped."
+            }
+            Self::LingerTimedOut => {
+                "Everything queued was sent, but the peer left its side open; it was closed anyway."
+            }
+            Self::ConnectTimedOut => "The other end did not answer in time.",
+            Self::ConnectFailed(_) => "The other end cannot be reached or refused the connection.",
+            Self::Lost(_) => {
+                "The system gave the connection up; what was sent last may not have arrived."
+            }
+        }
+    }
+
+    /// Whether both sides ended it in order, so that nothing was lost.
+    #[must_use]
+    pub const fn is_clean(self) -> bool {
+        matches!(
+            self,
+            Self::PeerClosed | Self::Closed | Self::LingerTimedOut | Self::NotOpened
+        )
+    }
+
+    /// How an error on a connection that stood is reported.
+    pub(super) const fn from_loss(why: NetError) -> Self {
+        match why {
+            NetError::Reset | NetError::BrokenPipe | NetError::Aborted | NetError::NotConnected => {
+                Self::Reset
+            }
+            other => Self::Lost(other),
+        }
+    }
+}

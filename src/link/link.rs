@@ -1,0 +1,749 @@
+//! One connection, either end. The whole state machine is in this file.
+//!
+//! ```text
+//!                      close()            all sent, peer ended
+//! Connecting --> Open ----------> Draining -------------------> Closed(reason)
+//!     |           |                  |                              ^
+//!     +-----------+------------------+---- lost, tymeout, abort ----+
+//! ```
+//! A *turn* is what a service does with one link: [`Link::listen`] takes in what came, the user
+//! looks at it, [`Link::act`] carries out what the user asked for, [`Link::rest`] gives storage
+//! back that is not needed.
+
+use std::time::Duration;
+
+use super::limits::Limits;
+use super::pool::Pool;
+use super::{Buffer, CloseReason, Stats, TxError};
+use crate::net::{Net, NetError, Shutdown, Sid, SocketOption};
+use crate::tyme::{Tyme, Tymer};
+
+/// One connection: what was received, what is queued, its tymeouts and how it ended.
+///
+/// Methods here only look or ask; the next service of its server or client carries it out, or,
+/// inside [`Server::service_each`](super::Server::service_each), that same one.
+#[derive(Debug)]
+pub struct Link {
+    sid: Sid,
+    rx: Buffer,
+    tx: Buffer,
+    state: State,
+    /// The last traffic in either direction, or the last refresh.
+    active: Tyme,
+    /// Idle tymeout in nanoseconds; `u64::MAX` is none.
+    tymeout: u64,
+    /// When the current state has lasted too long; never while it may last.
+    hard: Tyme,
+    tx_cap: u32,
+    /// The peer has ended its side.
+    cutoff: bool,
+    /// The user's wish to end our side once all is sent.
+    finish: bool,
+    /// Our side has been ended.
+    shut: bool,
+    /// The user's wish to break it off.
+    abort: bool,
+    /// Not to be closed by itself when the peer has ended its side.
+    hold: bool,
+    /// The socket took less than was queued.
+    blocked: bool,
+    /// Reading has stopped at the cap.
+    full: bool,
+    /// A deadline may have come nearer than the one that is armed.
+    rearm: bool,
+    /// Asked something since its last turn.
+    asked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Connecting,
+    Open,
+    Draining(CloseReason),
+    Closed(CloseReason),
+}
+
+/// How a receive went: hio's None, data and b"".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing is there yet.
+    Nothing,
+    /// So many bytes were added to the receive buffer.
+    Data(usize),
+    /// The peer has ended its side, or the connection is closed.
+    Closed,
+}
+
+/// What is handed to a link for its turn.
+pub(super) struct Turn<'a> {
+    pub(super) tyme: Tyme,
+    pub(super) net: &'a mut dyn Net,
+    pub(super) shared: &'a mut Shared,
+}
+
+/// What the links of one server or client share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) pool: Pool,
+    pub(super) stats: Stats,
+}
+
+/// What a turn has found that the user should see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) received: bool,
+    pub(super) cutoff: bool,
+    pub(super) drained: bool,
+    pub(super) closed: bool,
+}
+
+impl News {
+    pub(super) const fn closed() -> Self {
+        Self {
+            received: false,
+            cutoff: false,
+            drained: false,
+            closed: true,
+        }
+    }
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            received: self.received | other.received,
+            cutoff: self.cutoff | other.cutoff,
+            drained: self.drained | other.drained,
+            closed: self.closed | other.closed,
+        }
+    }
+
+    /// Whether there is more than bytes.
+    pub(super) const fn notable(self) -> bool {
+        self.cutoff | self.drained | self.closed
+    }
+
+    pub(super) const fn any(self) -> bool {
+        self.received | self.cutoff | self.drained | self.closed
+    }
+}
+
+/// Looking.
+impl Link {
+    /// The socket. Stale when the link is closed.
+    #[must_use]
+    pub const fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    /// What was received and not yet consumed: hio's `rxbs`.
+    #[must_use]
+    pub fn rx(&self) -> &[u8] {
+        self.rx.data()
+    }
+
+    /// Bytes queued that the system has not taken yet.
+    #[must_use]
+    pub const fn pending(&self) -> usize {
+        self.tx.len()
+    }
+
+    /// Bytes that [`tx`](Self::tx) would take now.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        (self.tx_cap as usize).saturating_sub(self.tx.len())
+    }
+
+    /// Whether the connection stands, in at least one direction, and was not asked to close.
+    #[must_use]
+    pub const fn connected(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Whether the peer has ended its side: nothing more will be received. Our side may go on.
+    #[must_use]
+    pub const fn cutoff(&self) -> bool {
+        self.cutoff
+    }
+
+    /// Why the connection ended, once it has.
+    #[must_use]
+    pub const fn closed(&self) -> Option<CloseReason> {
+        match self.state {
+            State::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The idle tymeout.
+    #[must_use]
+    pub const fn tymeout(&self) -> Option<Duration> {
+        match self.tymeout {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// The tymer of the idle tymeout: started by the last traffic, or the last refresh.
+    #[must_use]
+    pub fn tymer(&self) -> Option<Tymer> {
+        self.tymeout().map(|d| Tymer::new(self.active, d))
+    }
+}
+
+/// Asking.
+impl Link {
+    /// Takes `n` received bytes away; all when there are fewer.
+    pub fn consume(&mut self, n: usize) {
+        self.rx.consume(n);
+        self.asked = true;
+    }
+
+    /// Takes all received bytes away: hio's `clearRxbs`.
+    pub fn clear_rx(&mut self) {
+        self.rx.clear();
+        self.asked = true;
+    }
+
+    /// Queues bytes. They are sent in the link's next turn.
+    ///
+    /// # Errors
+    /// [`TxError::Full`] at the cap, with how much was taken; the sending side is shut down; the
+    /// connection is closed or closing.
+    pub fn tx(&mut self, data: &[u8]) -> Result<(), TxError> {
+        self.may_tx()?;
+        let taken = data.len().min(self.room());
+        self.tx.extend(&data[..taken]);
+        self.asked = true;
+        match taken == data.len() {
+            true => Ok(()),
+            false => Err(TxError::Full { taken }),
+        }
+    }
+
+    /// Queues all received bytes, without copying when nothing else is queued.
+    ///
+    /// # Errors
+    /// As [`tx`](Self::tx). What was not taken stays received.
+    pub fn echo(&mut self) -> Result<(), TxError> {
+        self.may_tx()?;
+        self.asked = true;
+        let len = self.rx.len();
+        if self.tx.is_empty() && len <= self.tx_cap as usize {
+            std::mem::swap(&mut self.rx, &mut self.tx);
+            return Ok(());
+        }
+        let taken = len.min(self.room());
+        self.tx.extend(&self.rx.data()[..taken]);
+        self.rx.consume(taken);
+        match taken == len {
+            true => Ok(()),
+            false => Err(TxError::Full { taken }),
+        }
+    }
+
+    fn may_tx(&self) -> Result<(), TxError> {
+        match self.state {
+            State::Connecting | State::Open if !self.finish => Ok(()),
+            State::Connecting | State::Open => Err(TxError::Shut),
+            State::Draining(reason) | State::Closed(reason) => Err(TxError::Closed(reason)),
+        }
+    }
+
+    /// Ends our side once all that is queued is sent; receiving goes on. hio's `shutdownSend`.
+    pub fn shutdown_send(&mut self) {
+        self.finish = true;
+        self.asked = true;
+    }
+
+    /// Closes in order: sends what is queued, ends our side, waits for the peer to end its own
+    /// (what it still sends is dropped), all within [`Limits::drain`] and [`Limits::linger`].
+    /// What was received stays readable.
+    pub fn close(&mut self) {
+        self.close_for(CloseReason::Closed);
+    }
+
+    /// Breaks the connection off at the end of this turn. The peer sees a reset; what is queued
+    /// is dropped.
+    pub fn abort(&mut self) {
+        if self.closed().is_none() {
+            self.abort = true;
+            self.asked = true;
+        }
+    }
+
+    /// Says whether the link stays open when the peer has ended its side and nothing is queued:
+    /// for answers that take longer to compute. By default it is closed then.
+    pub fn hold(&mut self, hold: bool) {
+        self.hold = hold;
+        self.asked = true;
+    }
+
+    /// Starts the idle tymeout anew, as traffic does.
+    pub fn refresh(&mut self, tyme: Tyme) {
+        self.active = self.active.max(tyme);
+    }
+
+    /// Sets the idle tymeout, counted from `tyme`; `None` for ever. Zero is none, too, as in hio.
+    pub fn set_tymeout(&mut self, tyme: Tyme, tymeout: Option<Duration>) {
+        self.tymeout = nanos(tymeout);
+        self.active = tyme;
+        self.rearm = true;
+        self.asked = true;
+    }
+
+    fn close_for(&mut self, reason: CloseReason) {
+        match self.state {
+            State::Connecting => self.abort(),
+            State::Open => {
+                self.state = State::Draining(reason);
+                self.hard = Tyme::NEVER;
+                self.asked = true;
+            }
+            State::Draining(_) | State::Closed(_) => {}
+        }
+    }
+}
+
+/// Turns.
+impl Link {
+    /// A link on a socket that is connected.
+    pub(super) fn open(sid: Sid, tyme: Tyme, limits: &Limits) -> Self {
+        let mut link = Self::unopened(limits);
+        link.begin(tyme, limits);
+        link.stand(sid, tyme);
+        link
+    }
+
+    /// A link without a socket.
+    pub(super) fn unopened(limits: &Limits) -> Self {
+        Self {
+            sid: NO_SOCKET,
+            rx: Buffer::new(),
+            tx: Buffer::new(),
+            state: State::Closed(CloseReason::NotOpened),
+            active: Tyme::ZERO,
+            tymeout: u64::MAX,
+            hard: Tyme::NEVER,
+            // Caps are checked when opened; before that nothing is queued.
+            tx_cap: u32::try_from(limits.tx_cap).unwrap_or(u32::MAX),
+            cutoff: false,
+            finish: false,
+            shut: false,
+            abort: false,
+            hold: false,
+            blocked: false,
+            full: false,
+            rearm: true,
+            asked: false,
+        }
+    }
+
+    /// Begins to connect: bytes may be queued from now on.
+    pub(super) fn begin(&mut self, tyme: Tyme, limits: &Limits) {
+        let rx = std::mem::take(&mut self.rx);
+        *self = Self {
+            rx,
+            state: State::Connecting,
+            active: tyme,
+            tymeout: nanos(limits.tymeout),
+            ..Self::unopened(limits)
+        };
+    }
+
+    /// The socket that is being connected.
+    pub(super) fn dial(&mut self, sid: Sid) {
+        self.sid = sid;
+    }
+
+    /// The connection stands.
+    pub(super) fn stand(&mut self, sid: Sid, tyme: Tyme) {
+        self.sid = sid;
+        self.state = State::Open;
+        self.active = tyme;
+    }
+
+    pub(super) const fn connecting(&self) -> bool {
+        matches!(self.state, State::Connecting)
+    }
+
+    pub(super) const fn asked(&self) -> bool {
+        self.asked
+    }
+
+    /// The initial [`hold`](Self::hold).
+    pub(super) const fn keep_open(&mut self, hold: bool) {
+        self.hold = hold;
+    }
+
+    /// Notes that it needs a turn. True when that is new.
+    pub(super) fn touch(&mut self) -> bool {
+        !std::mem::replace(&mut self.asked, true)
+    }
+
+    pub(super) const fn abort_asked(&self) -> bool {
+        self.abort
+    }
+
+    /// Takes in what came, within the limits, and sends on what the socket had not taken.
+    pub(super) fn listen(&mut self, turn: &mut Turn<'_>) -> News {
+        match self.state {
+            State::Open => {
+                let mut news = self.receive(turn);
+                if self.blocked {
+                    news.drained = self.flush(turn) && !news.closed;
+                    news.closed = self.closed().is_some();
+                }
+                news
+            }
+            State::Draining(_) => {
+                self.discard(turn);
+                // Acting on it sends the rest, or sees that the peer has ended its side.
+                self.act(turn);
+                News {
+                    closed: self.closed().is_some(),
+                    ..News::default()
+                }
+            }
+            State::Connecting | State::Closed(_) => News::default(),
+        }
+    }
+
+    /// Reads until there is no more, or the cap or the budget is reached.
+    pub(super) fn receive(&mut self, turn: &mut Turn<'_>) -> News {
+        let (mut news, known) = (News::default(), self.cutoff);
+        let mut budget = turn.shared.limits.rx_bytes_per_service;
+        while self.state == State::Open {
+            let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
+            if room == 0 {
+                self.full = true;
+                break;
+            }
+            if budget == 0 {
+                turn.net.mark(self.sid);
+                break;
+            }
+            match self.read(room.min(budget), turn) {
+                Received::Nothing => break,
+                Received::Data(n) => {
+                    budget -= n;
+                    news.received = true;
+                }
+                Received::Closed => {
+                    news.closed = self.closed().is_some();
+                    news.cutoff = self.cutoff && !known && !news.closed;
+                    break;
+                }
+            }
+        }
+        news
+    }
+
+    /// One read of at most `most` bytes.
+    pub(super) fn read(&mut self, most: usize, turn: &mut Turn<'_>) -> Received {
+        let space = self.rx.space(most, &mut turn.shared.pool);
+        match turn.net.read(self.sid, space) {
+            Ok(None) => Received::Nothing,
+            Ok(Some(0)) => {
+                self.cutoff = true;
+                Received::Closed
+            }
+            Ok(Some(n)) => {
+                self.rx.filled(n);
+                self.active = turn.tyme;
+                turn.shared.stats.received += n as u64;
+                Received::Data(n)
+            }
+            Err(why) => {
+                self.end(CloseReason::from_loss(why), turn);
+                Received::Closed
+            }
+        }
+    }
+
+    /// Reads and drops, within the budget: the peer of a closing link may still be sending, and
+    /// bytes left unread would make the system answer its end with a reset.
+    fn discard(&mut self, turn: &mut Turn<'_>) {
+        let mut scratch = turn.shared.pool.take_large();
+        let mut budget = turn.shared.limits.rx_bytes_per_service;
+        loop {
+            if budget == 0 {
+                turn.net.mark(self.sid);
+                break;
+            }
+            let most = scratch.len().min(budget);
+            match turn.net.read(self.sid, &mut scratch[..most]) {
+                Ok(None) => break,
+                Ok(Some(0)) => {
+                    self.cutoff = true;
+                    break;
+                }
+                Ok(Some(n)) => {
+                    budget -= n;
+                    turn.shared.stats.received += n as u64;
+                }
+                Err(why) => {
+                    self.end(CloseReason::from_loss(why), turn);
+                    break;
+                }
+            }
+        }
+        turn.shared.pool.give(scratch);
+    }
+
+    /// Writes until all is taken or the socket takes no more. True when the queue had been
+    /// waiting for the socket and is empty now.
+    fn flush(&mut self, turn: &mut Turn<'_>) -> bool {
+        let mut took = false;
+        while !self.tx.is_empty() {
+            match turn.net.write(self.sid, self.tx.data()) {
+                Ok(0) => break,
+                Ok(n) => {
+                    self.tx.consume(n);
+                    turn.shared.stats.sent += n as u64;
+                    took = true;
+                }
+                Err(why) => {
+                    self.lose(why, turn);
+                    return false;
+                }
+            }
+        }
+        if took {
+            self.active = turn.tyme;
+        }
+        let was = self.blocked;
+        self.blocked = !self.tx.is_empty();
+        if self.state == State::Open {
+            if !self.blocked {
+                self.hard = Tyme::NEVER;
+            } else if took || !was {
+                self.hard = turn.tyme + turn.shared.limits.write_stall;
+                self.rearm = true;
+            }
+        }
+        was && !self.blocked
+    }
+
+    /// A write failed: takes in what the peer sent before it went, then ends.
+    fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) {
+        if self.state == State::Open {
+            self.receive(turn);
+        }
+        self.end(CloseReason::from_loss(why), turn);
+    }
+
+    /// Carries out what was asked for.
+    pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
+        self.asked = false;
+        let mut news = News::default();
+        if self.abort {
+            self.reset(CloseReason::Aborted, turn);
+        } else if matches!(self.state, State::Open | State::Draining(_)) {
+            news.drained = !self.tx.is_empty() && self.flush(turn);
+            if self.tx.is_empty() {
+                self.settle(turn);
+            }
+            if let State::Draining(_) = self.state {
+                self.drain(turn);
+            }
+            if self.full {
+                self.resume(turn);
+            }
+        }
+        news.closed = self.closed().is_some();
+        news
+    }
+
+    /// All is sent: ends our side if wished, and the whole when both sides have ended.
+    fn settle(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Draining(reason) if self.cutoff => self.end(reason, turn),
+            State::Draining(_) if !self.shut => {
+                self.shut_send(turn);
+                self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
+                self.rearm = true;
+            }
+            State::Open if self.finish && !self.shut => {
+                self.shut_send(turn);
+                if self.cutoff && self.state == State::Open {
+                    self.settle_cutoff(turn);
+                }
+            }
+            State::Open if self.cutoff => self.settle_cutoff(turn),
+            _ => {}
+        }
+    }
+
+    /// The peer has ended its side and all is sent: what is left is for the user to consume.
+    fn settle_cutoff(&mut self, turn: &mut Turn<'_>) {
+        if self.hold && !self.shut {
+            self.hard = Tyme::NEVER;
+        } else if self.rx.is_empty() {
+            self.end(CloseReason::PeerClosed, turn);
+        } else if self.hard.is_never() {
+            self.hard = turn.tyme + turn.shared.limits.drain;
+            self.rearm = true;
+        }
+    }
+
+    fn shut_send(&mut self, turn: &mut Turn<'_>) {
+        self.shut = true;
+        if let Err(why) = turn.net.shutdown(self.sid, Shutdown::Send) {
+            self.lose(why, turn);
+        }
+    }
+
+    /// Bounds the wait of a closing link that has just begun to close.
+    fn drain(&mut self, turn: &mut Turn<'_>) {
+        if self.hard.is_never() {
+            self.hard = turn.tyme + turn.shared.limits.drain;
+            self.rearm = true;
+        }
+    }
+
+    /// Reads on when the user has consumed: the socket may have been readable all the while, and
+    /// then tells of no new edge.
+    fn resume(&mut self, turn: &mut Turn<'_>) {
+        let closing = matches!(self.state, State::Draining(_));
+        if closing || self.rx.len() < turn.shared.limits.rx_cap {
+            self.full = false;
+            turn.net.mark(self.sid);
+        }
+    }
+
+    /// When it has been idle for too long, and when its state has lasted too long.
+    pub(super) fn deadlines(&self) -> (Tyme, Tyme) {
+        match self.state {
+            State::Open => (self.idle(), self.hard),
+            State::Draining(_) => (Tyme::NEVER, self.hard),
+            State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
+        }
+    }
+
+    fn idle(&self) -> Tyme {
+        Tyme::from_nanos(self.active.as_nanos().saturating_add(self.tymeout))
+    }
+
+    /// Whether a deadline came nearer since this was last asked.
+    pub(super) fn take_rearm(&mut self) -> bool {
+        std::mem::take(&mut self.rearm)
+    }
+
+    /// Ends the link when a deadline is reached. True when it did.
+    pub(super) fn expire(&mut self, turn: &mut Turn<'_>) -> bool {
+        let late = self.hard <= turn.tyme;
+        match self.state {
+            State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
+            State::Open if late => self.end(CloseReason::PeerClosed, turn),
+            State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
+            State::Draining(_) if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
+            State::Draining(_) if late => self.reset(CloseReason::DrainTimedOut, turn),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Ends with a reset, so that the system keeps nothing for a peer that does not read, and the
+    /// peer does not take a torn stream for a whole one.
+    pub(super) fn reset(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
+        // When the system refuses, an ordinary close is all there is.
+        let _ = turn
+            .net
+            .set_option(self.sid, SocketOption::Linger(Some(Duration::ZERO)));
+        self.end(reason, turn);
+    }
+
+    /// Ends now.
+    pub(super) fn end(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
+        if self.closed().is_some() {
+            return;
+        }
+        if self.sid != NO_SOCKET {
+            turn.net.close(self.sid);
+        }
+        turn.shared.stats.closed += u64::from(!self.connecting());
+        turn.shared.stats.unsent += self.tx.len() as u64;
+        self.tx.clear();
+        self.tx.rest(&mut turn.shared.pool);
+        self.state = State::Closed(reason);
+        self.hard = Tyme::NEVER;
+        (self.blocked, self.full, self.abort) = (false, false, false);
+    }
+
+    /// Lends storage for an answer, so that queueing one allocates nothing.
+    pub(super) fn lend(&mut self, pool: &mut Pool) {
+        if self.tx.is_bare() {
+            self.tx.lend(pool.spare());
+        }
+    }
+
+    /// Gives storage back that is not needed.
+    pub(super) fn rest(&mut self, pool: &mut Pool) {
+        self.tx.rest(pool);
+        self.rx.rest(pool);
+    }
+}
+
+/// Stands for "none": nets give out no such id.
+const NO_SOCKET: Sid = Sid::new(u32::MAX, u32::MAX);
+
+fn nanos(tymeout: Option<Duration>) -> u64 {
+    match tymeout {
+        Some(d) if !d.is_zero() => (Tyme::ZERO + d).as_nanos(),
+        _ => u64::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_small() {
+        assert!(size_of::<Link>() <= 136, "{}", size_of::<Link>());
+        assert_eq!(size_of::<Buffer>(), 24);
+    }
+
+    #[test]
+    fn s3_a_million_refreshes_move_the_deadline_only_to_now() {
+        let limits = Limits {
+            tymeout: Some(Duration::from_secs(5)),
+            ..Limits::default()
+        };
+        let mut link = Link::open(Sid::new(1, 0), Tyme::ZERO, &limits);
+        for _ in 0..1_000_000 {
+            link.refresh(Tyme::from_secs(1));
+        }
+        assert_eq!(link.deadlines().0, Tyme::from_secs(6));
+        assert_eq!(link.tymer().map(|t| t.stop()), Some(Tyme::from_secs(6)));
+        link.set_tymeout(Tyme::from_secs(2), Some(Duration::ZERO));
+        assert_eq!((link.tymeout(), link.deadlines().0), (None, Tyme::NEVER));
+    }
+
+    #[test]
+    fn what_is_not_opened_takes_nothing() {
+        let mut link = Link::unopened(&Limits::default());
+        let refused = TxError::Closed(CloseReason::NotOpened);
+        assert_eq!(link.tx(b"x"), Err(refused));
+        assert_eq!(link.echo(), Err(refused));
+        link.close();
+        link.abort();
+        assert_eq!(link.closed(), Some(CloseReason::NotOpened));
+    }
+
+    #[test]
+    fn tx_says_how_much_was_taken() {
+        let limits = Limits {
+            tx_cap: 10,
+            ..Limits::default()
+        };
+        let mut link = Link::open(Sid::new(1, 0), Tyme::ZERO, &limits);
+        assert_eq!(link.tx(b"1234567"), Ok(()));
+        assert_eq!(link.tx(b"89abc"), Err(TxError::Full { taken: 3 }));
+        assert_eq!((link.pending(), link.room()), (10, 0));
+        link.shutdown_send();
+        assert_eq!(link.tx(b"x"), Err(TxError::Shut));
+        link.close();
+        assert_eq!(link.tx(b"x"), Err(TxError::Closed(CloseReason::Closed)));
+    }
+}

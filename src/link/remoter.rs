@@ -1,0 +1,82 @@
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use super::Link;
+use crate::net::Endpoint;
+
+/// A connection that a [`Server`](super::Server) accepted: a [`Link`] with an id and a peer.
+#[derive(Debug)]
+pub struct Remoter {
+    id: RemoterId,
+    peer: Endpoint,
+    link: Link,
+}
+
+impl Remoter {
+    pub(super) const fn new(id: RemoterId, peer: Endpoint, link: Link) -> Self {
+        Self { id, peer, link }
+    }
+
+    /// Its id, never used again in its server.
+    #[must_use]
+    pub const fn id(&self) -> RemoterId {
+        self.id
+    }
+
+    /// The other side: hio's `ca`. Unix peers are mostly unnamed.
+    #[must_use]
+    pub const fn peer(&self) -> &Endpoint {
+        &self.peer
+    }
+}
+
+impl Deref for Remoter {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl DerefMut for Remoter {
+    fn deref_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+/// Names a [`Remoter`]. Ids are ordered as the connections were accepted, and never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RemoterId {
+    /// The how manieth accepted connection it is; also tells users of one place apart.
+    sequence: u64,
+    /// The place in the server's table.
+    key: u32,
+}
+
+impl RemoterId {
+    pub(super) const fn new(sequence: u64, key: u32) -> Self {
+        Self { sequence, key }
+    }
+
+    /// How many connections its server had accepted before.
+    #[must_use]
+    pub const fn sequence(self) -> u64 {
+        self.sequence
+    }
+
+    pub(super) const fn key(self) -> u32 {
+        self.key
+    }
+}
+
+impl fmt::Display for RemoterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.sequence)
+    }
+}
+
+impl fmt::Debug for RemoterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoterId({self})")
+    }
+}

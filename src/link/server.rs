@@ -1,0 +1,837 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::accepts::Accepts;
+use super::events::Events;
+use super::link::{News, Shared, Turn};
+use super::table::Table;
+use super::{
+    CloseReason, Event, Limits, Link, ListenerLost, OpenError, Pause, Received, Remoter, RemoterId,
+    Stats, TransmitError, UnknownRemoter,
+};
+use crate::net::{Endpoint, Group, ListenOptions, Net, NetError, Owner, Shutdown, Sid};
+use crate::tyme::Tyme;
+
+/// Accepts connections and serves them: a listener and its [`Remoter`]s.
+///
+/// # Two ways to serve
+/// [`service_each`](Self::service_each) takes a closure and does all that is to be done for one
+/// connection in one go: receive, show it to the closure, send what that queued. This is the fast
+/// way: one hot buffer serves all connections.
+///
+/// [`service`](Self::service) is hio's: it receives from all that are ready and sends what was
+/// queued before; then one looks at [`ready`](Self::ready) or [`events`](Self::events), and what
+/// is queued now goes out with the next service, or with [`service_sends`](Self::service_sends).
+///
+/// Either way the work is bounded by [`Limits`] and costs nothing for connections on which nothing
+/// happens. Between services nothing need be done before [`due`](Self::due), unless the net has
+/// marks for the group's owner.
+///
+/// # When a peer ends its side
+/// it still gets what is queued. Once that is sent and everything received was consumed, the
+/// connection is closed; [`Link::hold`] and [`with_auto_close`](Self::with_auto_close) change it.
+///
+/// ```
+/// use hio::link::{Limits, Server};
+/// use hio::net::{Endpoint, ListenOptions};
+/// let at: Endpoint = "127.0.0.1:0".parse()?;
+/// let server = Server::new(at, ListenOptions::default(), Limits::default());
+/// assert!(!server.opened());
+/// # Ok::<(), hio::net::EndpointError>(())
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    ha: Endpoint,
+    options: ListenOptions,
+    auto_close: bool,
+    owner: Owner,
+    group: Option<Group>,
+    /// None while closed, draining, or lost.
+    listener: Option<Sid>,
+    accepts: Accepts,
+    table: Table,
+    shared: Shared,
+    events: Events<Event>,
+    /// Connections the last [`service`](Self::service) has news of.
+    ready: Vec<RemoterId>,
+    /// Connections that need a turn without readiness. Invariant: those whose link is `asked`.
+    asked: Vec<RemoterId>,
+    /// Connections that ended and are kept to be looked at.
+    ended: Vec<RemoterId>,
+    /// Scratch: kept for its storage.
+    marks: Vec<Sid>,
+    /// Scratch: kept for its storage.
+    turns: Vec<RemoterId>,
+}
+
+/// Opening, closing, looking at the whole.
+impl Server {
+    /// A server that is not open yet. Does no I/O.
+    #[must_use]
+    pub fn new(at: Endpoint, options: ListenOptions, limits: Limits) -> Self {
+        Self {
+            ha: at,
+            options,
+            auto_close: true,
+            owner: Owner::NONE,
+            group: None,
+            listener: None,
+            accepts: Accepts::default(),
+            table: Table::new(GRANULE),
+            shared: Shared {
+                limits,
+                ..Shared::default()
+            },
+            events: Events::default(),
+            ready: Vec::new(),
+            asked: Vec::new(),
+            ended: Vec::new(),
+            marks: Vec::new(),
+            turns: Vec::new(),
+        }
+    }
+
+    /// Whether connections are closed by themselves when their peer has ended its side and all is
+    /// sent and consumed. On by default. Off, each of them is [held](Link::hold).
+    #[must_use]
+    pub const fn with_auto_close(mut self, on: bool) -> Self {
+        self.auto_close = on;
+        self
+    }
+
+    /// Starts to listen. The sockets wake `owner`; outside a Doist that is [`Owner::NONE`]. A
+    /// server that is open is closed first.
+    ///
+    /// # Errors
+    /// The limits cannot be kept, or the address cannot be listened on. The server is closed then.
+    pub fn open(&mut self, net: &mut dyn Net, owner: Owner) -> Result<(), OpenError> {
+        self.close(net);
+        self.shared.limits.validate()?;
+        let group = net.group(owner);
+        let listening = net
+            .listen(group, &self.ha, &self.options)
+            .and_then(|listener| Ok((listener, net.local(listener)?)));
+        match listening {
+            Ok((listener, ha)) => {
+                self.ha = ha;
+                self.owner = owner;
+                self.group = Some(group);
+                self.listener = Some(listener);
+                self.accepts = Accepts::default();
+                log::info!("listening on {}", self.ha);
+                Ok(())
+            }
+            Err(why) => {
+                net.close_group(group);
+                let at = self.ha.clone();
+                Err(OpenError::Listen { at, why })
+            }
+        }
+    }
+
+    /// Closes and opens again with the same owner, on the same address: a port that was picked by
+    /// the system is kept.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn reopen(&mut self, net: &mut dyn Net) -> Result<(), OpenError> {
+        self.open(net, self.owner)
+    }
+
+    /// Closes the listener and all connections at once; what is queued is dropped. Does nothing
+    /// when closed.
+    pub fn close(&mut self, net: &mut dyn Net) {
+        let Some(group) = self.group.take() else {
+            return;
+        };
+        self.listener = None;
+        for id in self.ids() {
+            {
+                // A moment that frees no place: the listener is gone.
+                self.end_one(id, CloseReason::OwnerClosed, Tyme::ZERO, net);
+            }
+        }
+        net.close_group(group);
+        self.table.clear();
+        self.ready.clear();
+        self.asked.clear();
+        self.ended.clear();
+        self.accepts = Accepts::default();
+        log::info!("no longer listening on {}", self.ha);
+    }
+
+    /// Stops listening and closes all connections in order. Service on until
+    /// [`is_empty`](Self::is_empty), which [`Limits::drain`] bounds, then [`close`](Self::close).
+    pub fn drain(&mut self, net: &mut dyn Net) {
+        if let Some(listener) = self.listener.take() {
+            net.close(listener);
+        }
+        self.accepts = Accepts::default();
+        self.close_all_ix();
+    }
+
+    /// Whether it is open: it listens, or it drains.
+    #[must_use]
+    pub const fn opened(&self) -> bool {
+        self.group.is_some()
+    }
+
+    /// Whether it listens.
+    #[must_use]
+    pub const fn listening(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Where it listens, or will: the bound address once it has been open. hio's `ha`.
+    #[must_use]
+    pub const fn ha(&self) -> &Endpoint {
+        &self.ha
+    }
+
+    /// What a client on this machine dials: hio's `eha`.
+    #[must_use]
+    pub fn eha(&self) -> Endpoint {
+        self.ha.dialable()
+    }
+
+    /// The listener's actual (send, receive) buffer sizes in bytes; (0, 0) when closed. hio's
+    /// `actualBufSizes`.
+    #[must_use]
+    pub fn buffer_sizes(&self, net: &dyn Net) -> (usize, usize) {
+        let sizes = self.listener.and_then(|l| net.buffer_sizes(l).ok());
+        sizes.unwrap_or_default()
+    }
+
+    /// The limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.shared.stats
+    }
+
+    /// Gives the sockets to another owner.
+    pub fn set_owner(&mut self, net: &mut dyn Net, owner: Owner) {
+        self.owner = owner;
+        if let Some(group) = self.group {
+            net.set_owner(group, owner);
+        }
+    }
+
+    /// When a service is needed next although nothing is ready: `tyme` itself when there is work
+    /// to do now, [`Tyme::NEVER`] when only readiness counts.
+    #[must_use]
+    pub fn due(&self, tyme: Tyme) -> Tyme {
+        if self.group.is_none() {
+            return Tyme::NEVER;
+        }
+        match self.asked.is_empty() && self.ended.is_empty() {
+            true => self.table.due().min(self.accepts.due()),
+            false => tyme,
+        }
+    }
+}
+
+/// Looking at connections.
+impl Server {
+    /// How many connections there are; those that ended and can still be looked at included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are no connections.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All connections in the order they were accepted: hio's `ixes`. O(n log n).
+    pub fn remoters(&self) -> impl Iterator<Item = &Remoter> {
+        let mut all: Vec<_> = self.table.iter().collect();
+        all.sort_unstable_by_key(|remoter| remoter.id());
+        all.into_iter()
+    }
+
+    /// The ids of all connections in the order they were accepted. O(n log n).
+    #[must_use]
+    pub fn ids(&self) -> Vec<RemoterId> {
+        let mut ids: Vec<_> = self.table.iter().map(Remoter::id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The connections that the last [`service`](Self::service) has news of: they received,
+    /// drained, were cut off or closed. In the order in which the net told of them.
+    #[must_use]
+    pub fn ready(&self) -> &[RemoterId] {
+        &self.ready
+    }
+
+    /// A connection.
+    #[must_use]
+    pub fn get(&self, id: RemoterId) -> Option<&Remoter> {
+        self.table.get(id)
+    }
+
+    /// A connection to be asked something. It gets a turn in the next service.
+    pub fn get_mut(&mut self, id: RemoterId) -> Option<&mut Remoter> {
+        let remoter = self.table.get_mut(id)?;
+        if remoter.touch() {
+            self.asked.push(id);
+        }
+        if remoter.closed().is_none() {
+            remoter.lend(&mut self.shared.pool);
+        }
+        Some(remoter)
+    }
+
+    /// The connection of a TCP peer. O(n): to answer a peer, keep the id instead.
+    #[must_use]
+    pub fn id_of(&self, peer: &SocketAddr) -> Option<RemoterId> {
+        let mut all = self.table.iter();
+        all.find(|remoter| remoter.closed().is_none() && remoter.peer().addr() == Some(*peer))
+            .map(Remoter::id)
+    }
+
+    /// Takes the events that wait, oldest first. At most [`Limits::events_max`] are kept.
+    pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.events.drain()
+    }
+}
+
+/// Serving.
+impl Server {
+    /// Accepts, and serves every connection that is ready or was asked something: receives, calls
+    /// `each` when there is news, sends. Then ends those that are out of time.
+    ///
+    /// `each` is called when bytes were received, a queue that waited was sent, the peer ended
+    /// its side, or the connection is over. The call with [`Link::closed`] is the last for that
+    /// connection, and every connection gets it, unless it is removed or the server closed; it is
+    /// reaped afterwards.
+    ///
+    /// # Errors
+    /// The listener is lost. All else was done nevertheless.
+    pub fn service_each(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        mut each: impl FnMut(&mut Remoter),
+    ) -> Result<(), ListenerLost> {
+        let Some(group) = self.group else {
+            return Ok(());
+        };
+        self.reap();
+        let mut marks = std::mem::take(&mut self.marks);
+        let accepted = self.collect(tyme, net, group, &mut marks);
+        if !self.asked.is_empty() {
+            self.acts_each(tyme, net, &mut each);
+        }
+        for &sid in &marks {
+            self.turn_each(sid, tyme, net, &mut each);
+        }
+        marks.clear();
+        self.marks = marks;
+        if self.table.due() <= tyme {
+            self.expire_each(tyme, net, &mut each);
+        }
+        accepted
+    }
+
+    /// hio's service: accepts, sends what was queued before, receives from all that are ready,
+    /// and ends those that are out of time. Look at [`ready`](Self::ready) afterwards.
+    ///
+    /// Connections that ended stay until the next service.
+    ///
+    /// # Errors
+    /// The listener is lost. All else was done nevertheless.
+    pub fn service(&mut self, tyme: Tyme, net: &mut dyn Net) -> Result<(), ListenerLost> {
+        let Some(group) = self.group else {
+            return Ok(());
+        };
+        self.reap();
+        let mut marks = std::mem::take(&mut self.marks);
+        let accepted = self.collect(tyme, net, group, &mut marks);
+        // Sends come first, unlike in hio: they may close a connection whose peer has ended its
+        // side, and the user is to see that end before.
+        self.service_sends(tyme, net);
+        for &sid in &marks {
+            self.receive_from(sid, tyme, net);
+        }
+        marks.clear();
+        self.marks = marks;
+        self.service_expiries(tyme, net);
+        accepted
+    }
+
+    /// The first part of [`service`](Self::service): accepts.
+    ///
+    /// # Errors
+    /// The listener is lost.
+    pub fn service_accepts(&mut self, tyme: Tyme, net: &mut dyn Net) -> Result<(), ListenerLost> {
+        let Some(group) = self.group else {
+            return Ok(());
+        };
+        let mut marks = std::mem::take(&mut self.marks);
+        let accepted = self.collect(tyme, net, group, &mut marks);
+        marks.drain(..).for_each(|sid| net.mark(sid));
+        self.marks = marks;
+        accepted
+    }
+
+    /// The second part: reaps those that had ended before, and receives from all that are ready.
+    pub fn service_receives(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let Some(group) = self.group else {
+            return;
+        };
+        self.reap();
+        let mut marks = std::mem::take(&mut self.marks);
+        net.ready(group, &mut marks);
+        for sid in marks.drain(..) {
+            match Some(sid) == self.listener {
+                true => net.mark(sid),
+                false => self.receive_from(sid, tyme, net),
+            }
+        }
+        self.marks = marks;
+    }
+
+    /// The third part: sends what is queued, and does what else was asked for.
+    pub fn service_sends(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let mut turns = std::mem::take(&mut self.turns);
+        std::mem::swap(&mut turns, &mut self.asked);
+        self.send_to(&turns, tyme, net);
+        turns.clear();
+        self.turns = turns;
+    }
+
+    /// The last part: ends the connections that are out of time.
+    pub fn service_expiries(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let mut turns = std::mem::take(&mut self.turns);
+        self.table.expired(tyme, &mut turns);
+        for id in turns.drain(..) {
+            if self.expire(id, tyme, net) {
+                self.show(id, News::closed(), tyme, net);
+            }
+        }
+        self.turns = turns;
+    }
+}
+
+/// Single connections, by id: hio's calls by address.
+impl Server {
+    /// Receives from one connection, within the limits: hio's `serviceReceivesIx`.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn receive_ix(
+        &mut self,
+        id: RemoterId,
+        tyme: Tyme,
+        net: &mut dyn Net,
+    ) -> Result<Received, UnknownRemoter> {
+        let sid = self.table.get(id).ok_or(UnknownRemoter(id))?.sid();
+        let before = self.table.get(id).map_or(0, |ix| ix.rx().len());
+        self.receive_from(sid, tyme, net);
+        let ix = self.table.get(id).ok_or(UnknownRemoter(id))?;
+        Ok(match ix.rx().len() - before {
+            0 if ix.cutoff() || ix.closed().is_some() => Received::Closed,
+            0 => Received::Nothing,
+            n => Received::Data(n),
+        })
+    }
+
+    /// Queues bytes for one connection: hio's `transmitIx`.
+    ///
+    /// # Errors
+    /// There is no such connection, or it did not take them all.
+    pub fn transmit_ix(&mut self, id: RemoterId, data: &[u8]) -> Result<(), TransmitError> {
+        let remoter = self.get_mut(id).ok_or(UnknownRemoter(id))?;
+        Ok(remoter.tx(data)?)
+    }
+
+    /// Sends what is queued for one connection, and does what else it was asked for.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn send_ix(
+        &mut self,
+        id: RemoterId,
+        tyme: Tyme,
+        net: &mut dyn Net,
+    ) -> Result<(), UnknownRemoter> {
+        self.get_mut(id).ok_or(UnknownRemoter(id))?;
+        self.asked.retain(|asked| *asked != id);
+        self.send_to(&[id], tyme, net);
+        Ok(())
+    }
+
+    /// Shuts down one side, or both. The sending side is ended once what is queued is sent; the
+    /// receiving side at once, as if the peer had ended it.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn shutdown_ix(
+        &mut self,
+        id: RemoterId,
+        how: Shutdown,
+        net: &mut dyn Net,
+    ) -> Result<(), UnknownRemoter> {
+        let remoter = self.get_mut(id).ok_or(UnknownRemoter(id))?;
+        if how != Shutdown::Receive {
+            remoter.shutdown_send();
+        }
+        if how != Shutdown::Send {
+            let sid = remoter.sid();
+            // A connection that is gone shows itself in its next turn.
+            let _ = net.shutdown(sid, Shutdown::Receive);
+            net.mark(sid);
+        }
+        Ok(())
+    }
+
+    /// Closes one connection in order; see [`Link::close`]. It stays until that is done.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn close_ix(&mut self, id: RemoterId) -> Result<(), UnknownRemoter> {
+        self.get_mut(id).ok_or(UnknownRemoter(id))?.close();
+        Ok(())
+    }
+
+    /// Closes all connections in order.
+    pub fn close_all_ix(&mut self) {
+        for remoter in self.table.iter_mut() {
+            if remoter.closed().is_none() && remoter.touch() {
+                self.asked.push(remoter.id());
+            }
+            remoter.close();
+        }
+    }
+
+    /// Closes one connection at once and forgets it; what is queued is dropped. Its event is
+    /// [`CloseReason::Aborted`]. Returns it, with what it had received.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn remove_ix(
+        &mut self,
+        id: RemoterId,
+        tyme: Tyme,
+        net: &mut dyn Net,
+    ) -> Result<Remoter, UnknownRemoter> {
+        self.table.get(id).ok_or(UnknownRemoter(id))?;
+        self.end_one(id, CloseReason::Aborted, tyme, net);
+        self.asked.retain(|asked| *asked != id);
+        self.ended.retain(|ended| *ended != id);
+        self.table.remove(id).ok_or(UnknownRemoter(id))
+    }
+}
+
+/// Inside.
+impl Server {
+    fn tell(&mut self, event: Event) {
+        let shared = &mut self.shared;
+        self.events
+            .push(event, shared.limits.events_max, &mut shared.stats);
+    }
+
+    /// Forgets the connections that ended in an earlier service.
+    fn reap(&mut self) {
+        self.ready.clear();
+        for id in self.ended.drain(..) {
+            self.table.remove(id);
+        }
+    }
+
+    /// Takes the marks, accepts if the listener has one or a pause is over, and then takes the
+    /// marks of the new connections, too, so that they are served at once.
+    fn collect(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        group: Group,
+        marks: &mut Vec<Sid>,
+    ) -> Result<(), ListenerLost> {
+        net.ready(group, marks);
+        let Some(listener) = self.listener else {
+            return Ok(());
+        };
+        let ready = marks.binary_search(&listener);
+        if let Ok(at) = ready {
+            marks.remove(at);
+        }
+        if !self.accepts.wanted(tyme, ready.is_ok()) {
+            return Ok(());
+        }
+        let again = self.accept_some(listener, tyme, net);
+        net.ready(group, marks);
+        marks.retain(|sid| *sid != listener);
+        if again? {
+            net.mark(listener);
+        }
+        Ok(())
+    }
+
+    /// Accepts within the limits. True when more may wait.
+    fn accept_some(
+        &mut self,
+        listener: Sid,
+        tyme: Tyme,
+        net: &mut dyn Net,
+    ) -> Result<bool, ListenerLost> {
+        for _ in 0..self.shared.limits.accepts_per_service {
+            if self.table.open() >= self.shared.limits.connections_max {
+                if self.accepts.full() {
+                    self.shared.stats.full_pauses += 1;
+                    self.tell(Event::AcceptPaused(Pause::Full));
+                }
+                return Ok(false);
+            }
+            match net.accept(listener) {
+                Ok(waiting) => {
+                    if self.accepts.worked() {
+                        self.tell(Event::AcceptResumed);
+                    }
+                    match waiting {
+                        Some((sid, peer)) => self.welcome(sid, peer, tyme),
+                        None => return Ok(false),
+                    }
+                }
+                Err(why) => {
+                    self.refused(why, tyme)?;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme) {
+        let mut link = Link::open(sid, tyme, &self.shared.limits);
+        link.keep_open(!self.auto_close);
+        log::debug!("accepted {peer}");
+        let id = self.table.insert(sid, peer, link);
+        self.shared.stats.opened += 1;
+        self.tell(Event::Accepted(id));
+    }
+
+    /// An accept failed. Only a listener that is gone is an error of the service.
+    fn refused(&mut self, why: NetError, tyme: Tyme) -> Result<(), ListenerLost> {
+        self.shared.stats.accept_errors += 1;
+        if why == NetError::Stale {
+            self.listener = None;
+            let at = self.ha.clone();
+            return Err(ListenerLost { at, why });
+        }
+        let pause = self.shared.limits.accept_pause;
+        if self.accepts.failed(tyme, why, pause) {
+            self.tell(Event::AcceptPaused(Pause::Exhausted));
+        }
+        Ok(())
+    }
+
+    /// The turn of a connection that is ready: the path of every message.
+    fn turn_each(
+        &mut self,
+        sid: Sid,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        each: &mut impl FnMut(&mut Remoter),
+    ) {
+        let Some(ix) = self.table.on(sid) else {
+            return;
+        };
+        let shared = &mut self.shared;
+        let mut turn = Turn { tyme, net, shared };
+        let news = ix.listen(&mut turn);
+        let news = attend(ix, news, &mut turn, each);
+        let id = ix.id();
+        if ix.take_rearm() {
+            self.table.arm(id.key());
+        }
+        if news.notable() {
+            self.report_each(id, news, tyme, net);
+        }
+    }
+
+    /// The turns of the connections that were asked something between services.
+    fn acts_each(&mut self, tyme: Tyme, net: &mut dyn Net, each: &mut impl FnMut(&mut Remoter)) {
+        let mut turns = std::mem::take(&mut self.turns);
+        std::mem::swap(&mut turns, &mut self.asked);
+        for id in turns.drain(..) {
+            let Some(ix) = self.table.get_mut(id).filter(|ix| ix.closed().is_none()) else {
+                continue;
+            };
+            let shared = &mut self.shared;
+            let mut turn = Turn { tyme, net, shared };
+            let news = ix.act(&mut turn);
+            let news = attend(ix, news, &mut turn, each);
+            if ix.take_rearm() {
+                self.table.arm(id.key());
+            }
+            self.report_each(id, news, tyme, net);
+        }
+        self.turns = turns;
+    }
+
+    /// Ends the connections that are out of time.
+    fn expire_each(&mut self, tyme: Tyme, net: &mut dyn Net, each: &mut impl FnMut(&mut Remoter)) {
+        let mut turns = std::mem::take(&mut self.turns);
+        self.table.expired(tyme, &mut turns);
+        for id in turns.drain(..) {
+            if self.expire(id, tyme, net) {
+                if let Some(ix) = self.table.get_mut(id) {
+                    each(ix);
+                }
+                self.report_each(id, News::closed(), tyme, net);
+            }
+        }
+        self.turns = turns;
+    }
+
+    /// Ends one connection if it is out of time.
+    fn expire(&mut self, id: RemoterId, tyme: Tyme, net: &mut dyn Net) -> bool {
+        let Some(ix) = self.table.get_mut(id) else {
+            return false;
+        };
+        let shared = &mut self.shared;
+        let ended = ix.expire(&mut Turn { tyme, net, shared });
+        if !ended {
+            self.table.arm(id.key());
+        }
+        ended
+    }
+
+    /// As [`report`](Self::report), and forgets a connection that ended: it had its last call.
+    fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
+        self.report(id, news, tyme, net);
+        if news.closed {
+            self.table.remove(id);
+        }
+    }
+
+    /// Receives from one connection, for those who look at it afterwards.
+    fn receive_from(&mut self, sid: Sid, tyme: Tyme, net: &mut dyn Net) {
+        let Some(ix) = self.table.on(sid) else {
+            return;
+        };
+        let shared = &mut self.shared;
+        let mut turn = Turn { tyme, net, shared };
+        let news = ix.listen(&mut turn);
+        ix.rest(&mut turn.shared.pool);
+        let id = ix.id();
+        if ix.take_rearm() {
+            self.table.arm(id.key());
+        }
+        if news.any() {
+            self.show(id, news, tyme, net);
+        }
+    }
+
+    /// Gives each a turn without receiving.
+    fn send_to(&mut self, ids: &[RemoterId], tyme: Tyme, net: &mut dyn Net) {
+        for &id in ids {
+            if let Some(news) = self.act(id, tyme, net) {
+                if news.any() {
+                    self.show(id, news, tyme, net);
+                }
+            }
+        }
+    }
+
+    /// Carries out what one connection was asked for. None when it had ended before.
+    fn act(&mut self, id: RemoterId, tyme: Tyme, net: &mut dyn Net) -> Option<News> {
+        let ix = self.table.get_mut(id)?;
+        let ended = ix.closed().is_some();
+        let shared = &mut self.shared;
+        let mut turn = Turn { tyme, net, shared };
+        let news = ix.act(&mut turn);
+        ix.rest(&mut turn.shared.pool);
+        if ix.take_rearm() {
+            self.table.arm(id.key());
+        }
+        (!ended).then_some(news)
+    }
+
+    /// Makes news visible to who looks after the service.
+    fn show(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
+        self.ready.push(id);
+        if news.received {
+            self.tell(Event::Received(id));
+        }
+        self.report(id, news, tyme, net);
+        if news.closed {
+            self.ended.push(id);
+        } else if news.cutoff {
+            // It closes in the next service, unless the user has something to say.
+            if let Some(ix) = self.table.get_mut(id) {
+                if ix.touch() {
+                    self.asked.push(id);
+                }
+            }
+        }
+    }
+
+    /// Events of what is rarer than bytes; a connection that ended makes room for others.
+    fn report(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
+        if news.drained {
+            self.tell(Event::Drained(id));
+        }
+        if news.cutoff {
+            self.tell(Event::Cutoff(id));
+        }
+        if news.closed {
+            let reason = self.table.get(id).and_then(|ix| ix.closed());
+            let reason = reason.unwrap_or(CloseReason::Aborted);
+            log::debug!("connection {id} of {}: {reason}", self.ha);
+            self.tell(Event::Closed(id, reason));
+            self.table.closed(id);
+            if self.accepts.freed(tyme) {
+                if let Some(listener) = self.listener {
+                    net.mark(listener);
+                }
+            }
+        }
+    }
+
+    /// Ends one connection at once.
+    fn end_one(&mut self, id: RemoterId, reason: CloseReason, tyme: Tyme, net: &mut dyn Net) {
+        let Some(ix) = self.table.get_mut(id).filter(|ix| ix.closed().is_none()) else {
+            return;
+        };
+        let shared = &mut self.shared;
+        ix.end(reason, &mut Turn { tyme, net, shared });
+        self.report(id, News::closed(), tyme, net);
+    }
+}
+
+/// Shows news to the user, carries out what is asked in return, and shows the end if that is one.
+fn attend(
+    ix: &mut Remoter,
+    mut news: News,
+    turn: &mut Turn<'_>,
+    each: &mut impl FnMut(&mut Remoter),
+) -> News {
+    if news.any() {
+        ix.lend(&mut turn.shared.pool);
+        each(ix);
+        let done = ix.act(turn);
+        if done.closed && !news.closed {
+            each(ix);
+        }
+        news = news.and(done);
+    }
+    ix.rest(&mut turn.shared.pool);
+    news
+}
+
+/// How finely deadlines are sorted; they are kept exactly.
+const GRANULE: Duration = Duration::from_millis(1);
