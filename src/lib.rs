@@ -4,6 +4,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)
 )]
 
+pub mod doers;
 pub mod doing;
 pub mod link;
 pub mod net;
