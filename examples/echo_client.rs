@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::Usage;
 use hio::doing::prelude::*;
-use hio::link::{Client, Limits, TxError};
+use hio::link::{Client, CloseReason, Limits, TxError};
 use hio::net::{ConnectOptions, Endpoint, MioNet};
 use lexopt::prelude::*;
 
@@ -88,7 +88,8 @@ impl Caller {
         // More than was sent is as wrong as something else.
         self.differs |= rx.len() > len;
         totals.bytes += len as u64;
-        self.client.clear_rx();
+        let all = rx.len();
+        self.client.consume(all);
         if self.back == self.message.len() {
             totals.messages += 1;
             totals.mismatches += u64::from(self.differs);
@@ -99,14 +100,12 @@ impl Caller {
 }
 
 impl Doer<Totals> for Caller {
-    fn enter(&mut self, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
-        self.client.open(cx.net, cx.ask.owner())?;
-        self.prepare();
-        Ok(Again)
-    }
-
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
-        self.client.service(tyme, cx.net, &mut cx.rng);
+        if self.client.closed() == Some(CloseReason::NotOpened) {
+            self.client.open(tyme, cx.net, cx.ask.owner())?;
+            self.prepare();
+        }
+        self.client.service(tyme, cx.net);
         if !self.client.rx().is_empty() {
             self.receive(cx.app);
         }

@@ -12,12 +12,14 @@ use crate::cast::{App, Seen, State};
 
 /// Pictures that the small curves go back.
 const HISTORY: usize = 24;
+/// Pictures that a rate is taken over: a second.
+const SECOND: usize = 10;
 /// Lines of the story that are shown.
 const STORY: usize = 6;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws.
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: bool,
     colour: bool,
     /// Lines of the last picture.
@@ -31,7 +33,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         Self {
             terminal,
@@ -46,7 +48,7 @@ impl Screen {
     }
 
     /// A picture of the doers and links.
-    pub fn draw(&mut self, at: Duration, doers: &[Listing], app: &mut App) {
+    pub(crate) fn draw(&mut self, at: Duration, doers: &[Listing], app: &mut App) {
         let span = (at - self.before).as_secs_f64().max(1e-3);
         self.measure(span, app);
         if self.terminal {
@@ -148,8 +150,8 @@ impl Screen {
             ending(&link.peer, 20),
             bytes(link.received),
             bytes(link.sent),
-            rates.back().copied().unwrap_or(0),
-            time(self.latencies[i]),
+            rates.iter().rev().take(SECOND).sum::<u64>() / rates.len().clamp(1, SECOND) as u64,
+            time(self.latencies[i].filter(|_| link.state == State::Open)),
             curve(rates),
         )
     }
@@ -174,7 +176,7 @@ impl Screen {
     }
 
     /// What it all came to.
-    pub fn summary(&self, app: &App) {
+    pub(crate) fn summary(&self, app: &App) {
         let messages: u64 = app.links.iter().map(|l| l.messages).sum();
         let received: u64 = app.links.iter().map(|l| l.received).sum();
         let recurs = |wanted: &str| {

@@ -5,3 +5,5 @@ mod signal;
 
 #[cfg(all(unix, feature = "signals"))]
 pub use signal::SignalDoer;
+mod server;
+pub use server::EchoServerDoer;
