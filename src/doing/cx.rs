@@ -7,6 +7,7 @@ use super::doer::Doer;
 use super::hub::{DoerId, Hub, NOBODY, Options};
 use super::rng::Rng;
 use crate::net::{Net, Owner};
+use crate::tyme::Tyme;
 
 /// What a doer is handed: all it can touch of the world.
 ///
@@ -24,6 +25,13 @@ pub struct Cx<'a, A: ?Sized = ()> {
 }
 
 impl<A: ?Sized> Cx<'_, A> {
+    /// Where tyme stands: in a recur the same that it is handed, in the other hooks the only way
+    /// to know.
+    #[must_use]
+    pub fn tyme(&self) -> Tyme {
+        self.ask.hub.tyme
+    }
+
     /// hio's `temp`: whether this doer was added with it, so that it keeps nothing for good.
     /// Never inherited by siblings or children.
     #[must_use]

@@ -9,16 +9,22 @@ use super::deeds::{Stair, contain};
 use super::doer::{Doer, Next};
 use super::fault::{Fault, Hook, Misuse};
 use super::rng::Rng;
-use crate::tyme::Tyme;
+use crate::tyme::{Tyme, nanos};
 
-/// How a recur ended: [`Next`] with the doer's own tock put in, small enough for two registers.
+/// How a recur ended: [`Next`] with the doer's own tock put in.
+///
+/// Every payload is one word, so that a turn comes back in two registers: with spans of time in
+/// it, it would go through memory at every call.
 pub(super) enum Turn {
     /// At every tick.
     Tick,
-    /// So long after it was due.
-    After(Duration),
+    /// So many nanoseconds after it was due.
+    After(u64),
     Park(Tyme),
-    Done(bool),
+    /// It ended with true.
+    Done,
+    /// It ended with false.
+    Undone,
     Failed(Fault),
 }
 
@@ -44,18 +50,7 @@ pub(super) trait Deed<A: ?Sized>: Send {
 fn turn<A: ?Sized + 'static, D: Doer<A>>(doer: &D, next: Result<Next, Fault>) -> Turn {
     match next {
         Ok(Next::Again) => after(doer.tock()),
-        Ok(Next::After(span)) => after(span),
-        Ok(Next::Park(until)) => Turn::Park(until),
-        Ok(Next::Done(done)) => Turn::Done(done),
-        Err(fault) => Turn::Failed(fault),
-    }
-}
-
-const fn after(span: Duration) -> Turn {
-    if span.is_zero() {
-        Turn::Tick
-    } else {
-        Turn::After(span)
+        next => entered(next),
     }
 }
 
@@ -65,8 +60,17 @@ fn entered(next: Result<Next, Fault>) -> Turn {
         Ok(Next::Again) => Turn::Tick,
         Ok(Next::After(span)) => after(span),
         Ok(Next::Park(until)) => Turn::Park(until),
-        Ok(Next::Done(done)) => Turn::Done(done),
+        Ok(Next::Done(true)) => Turn::Done,
+        Ok(Next::Done(false)) => Turn::Undone,
         Err(fault) => Turn::Failed(fault),
+    }
+}
+
+fn after(span: Duration) -> Turn {
+    if span.is_zero() {
+        Turn::Tick
+    } else {
+        Turn::After(nanos(span))
     }
 }
 

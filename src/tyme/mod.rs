@@ -15,6 +15,7 @@ mod tymist;
 pub(crate) mod wheel;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub(crate) use tyme::nanos;
 pub use tyme::{Tyme, TymeError, duration_from_secs};
 pub use tymer::Tymer;
 pub use tymist::Tymist;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::doing::deed::Turn;
 use crate::doing::doer::Ended;
-use crate::doing::hub::{Event, Life};
+use crate::doing::hub::{Event, Life, Place};
 
 impl<A: ?Sized + 'static> Deeds<A> {
     /// Enters the first list. Where the scheduler's owner is entered.
@@ -75,13 +75,35 @@ impl<A: ?Sized + 'static> Deeds<A> {
     }
 
     fn begin_each(&mut self, new: Vec<New<A>>, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
-        for mut next in new {
-            // A restart comes back here as the same doer in a new place.
-            while let Some(again) = self.begin_one(next, cx)? {
-                next = again;
+        let mut new = new.into_iter();
+        while let Some(mut next) = new.next() {
+            loop {
+                // A restart comes back here as the same doer in a new place.
+                match self.begin_one(next, cx) {
+                    Ok(Some(again)) => next = again,
+                    Ok(None) => break,
+                    Err(fault) => {
+                        self.put_back(new, cx.ask.hub);
+                        return Err(fault);
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// The rest of a list whose enter failed: the first list keeps its doers, as it may be
+    /// entered again when the scheduler's owner is restarted.
+    fn put_back(&mut self, rest: impl Iterator<Item = New<A>>, hub: &mut Hub) {
+        for New { place, deed, .. } in rest {
+            let Place { options, ordinal, .. } = hub.places[place as usize];
+            if options.first {
+                let (name, local) = (None, NOBODY);
+                self.shelf.push(Shelved { place, local, ordinal, name, options, deed });
+            } else {
+                hub.vacate(place);
+            }
+        }
     }
 
     /// Enters one doer. `Some` when it failed and its supervisor wants it entered once more.
@@ -119,7 +141,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let asked = queue.len();
         let turn = catch_unwind(AssertUnwindSafe(|| match &mut slot.deed {
             Some(deed) => deed.enter(&mut below(cx, queue)),
-            None => Turn::Done(false),
+            None => Turn::Undone,
         }));
         self.blame_collected(collected, index, cx.ask.hub);
         match turn {
@@ -137,8 +159,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     fn entered(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) {
         match turn {
-            Turn::Tick => cx.ask.hub.scheds[self.sched as usize].soon.insert(index),
-            Turn::Done(done) => self.end(index, Ended::Done(done), None, cx),
+            Turn::Tick => {
+                let hub = &mut *cx.ask.hub;
+                // A wake in its own enter counts only when it parks there (law P1).
+                hub.places[self.slots[index].place as usize].rewake = false;
+                hub.scheds[self.sched as usize].soon.insert(index);
+            }
+            Turn::Done => self.end(index, Ended::Done(true), None, cx),
+            Turn::Undone => self.end(index, Ended::Done(false), None, cx),
             turn => self.settle(index, turn, cx.ask.hub),
         }
     }
