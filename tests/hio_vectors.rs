@@ -31,7 +31,10 @@ fn cases() -> Vec<Value> {
     let file = std::env::var("HIO_VECTORS").unwrap_or_else(|_| ours.to_owned());
     let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
     let line = |l| serde_json::from_str(l).expect("one JSON object a line");
-    text.lines().filter(|l| !l.trim().is_empty()).map(line).collect()
+    text.lines()
+        .filter(|l| !l.trim().is_empty())
+        .map(line)
+        .collect()
 }
 
 /// The first difference of one case, however the Doist is driven.
@@ -95,7 +98,11 @@ fn mutate(case: &mut Value, rng: &mut Random) {
         }
         (1, Some(entry)) => entry["doer"] = Value::from("somebody else"),
         (2, Some(entry)) => {
-            let other = if entry["context"] == "recur" { "exit" } else { "recur" };
+            let other = if entry["context"] == "recur" {
+                "exit"
+            } else {
+                "recur"
+            };
             entry["context"] = Value::from(other);
         }
         (3, Some(_)) => drop(entries.pop()),
@@ -145,7 +152,9 @@ fn tymer_difference(case: &Value) -> Option<String> {
         for (key, value) in world.snapshot() {
             if expected[key] != value {
                 let expected = &expected[key];
-                return Some(format!("after op {i}: {key} expected {expected}, saw {value}"));
+                return Some(format!(
+                    "after op {i}: {key} expected {expected}, saw {value}"
+                ));
             }
         }
     }
@@ -168,9 +177,17 @@ impl Tymers {
         let made = &case["tymer"];
         let wound = made["tymist"].as_u64().map(index);
         let now = wound.map_or(Tyme::ZERO, |w| tymists[w].tyme());
-        let start = if made["start"].is_null() { now } else { tyme(&made["start"]) };
+        let start = if made["start"].is_null() {
+            now
+        } else {
+            tyme(&made["start"])
+        };
         let tymer = Tymer::new(start, optional(&made["duration"]).unwrap_or_default());
-        Self { tymists, wound, tymer }
+        Self {
+            tymists,
+            wound,
+            tymer,
+        }
     }
 
     fn now(&self) -> Option<Tyme> {
@@ -195,7 +212,11 @@ impl Tymers {
             }
             ("start", None) => {
                 let now = self.now().unwrap_or_default();
-                let start = if op["start"].is_null() { now } else { tyme(&op["start"]) };
+                let start = if op["start"].is_null() {
+                    now
+                } else {
+                    tyme(&op["start"])
+                };
                 match optional(&op["duration"]) {
                     Some(duration) => self.tymer.start_for(start, duration),
                     None => self.tymer.start(start),
@@ -218,8 +239,14 @@ impl Tymers {
         BTreeMap::from([
             ("duration", Value::from(tymer.duration().as_secs_f64())),
             ("tyme", told(&|t| Value::from(t.as_secs_f64()))),
-            ("elapsed", told(&|t| signed(tymer.elapsed(t), tymer.pending(t)))),
-            ("remaining", told(&|t| signed(tymer.remaining(t), tymer.overdue(t)))),
+            (
+                "elapsed",
+                told(&|t| signed(tymer.elapsed(t), tymer.pending(t))),
+            ),
+            (
+                "remaining",
+                told(&|t| signed(tymer.remaining(t), tymer.overdue(t))),
+            ),
             ("expired", told(&|t| Value::from(tymer.expired(t)))),
         ])
     }

@@ -97,7 +97,9 @@ fn socat() {
 fn curl_as_a_telnet() {
     if has("curl", "-V") {
         // curl may end before the echo is there: a pause keeps its input open, -m ends it afterwards.
-        by_hand("{ printf 'hello\\nworld\\n'; sleep 0.5; } | curl -sN -m 2 telnet://HOST:PORT || true");
+        by_hand(
+            "{ printf 'hello\\nworld\\n'; sleep 0.5; } | curl -sN -m 2 telnet://HOST:PORT || true",
+        );
     }
 }
 

@@ -636,7 +636,13 @@ impl Model {
         self.uids += 1;
         let (uid, running) = (self.uids, false);
         let woken = self.nodes[n].rewoken && matches!(due, Due::Parked(_));
-        let deed = Deed { uid, node: n, due, woken, running };
+        let deed = Deed {
+            uid,
+            node: n,
+            due,
+            woken,
+            running,
+        };
         self.nodes[s].deeds.push(deed);
         Ok(Some(uid))
     }
@@ -731,7 +737,11 @@ impl Model {
         let hook = hook_name(at);
         let Node { name, spec, .. } = &self.nodes[n];
         // How often a parking parent ran is its own affair.
-        let k = if spec.kind == Kind::Parking { 0 } else { self.nodes[n].k };
+        let k = if spec.kind == Kind::Parking {
+            0
+        } else {
+            self.nodes[n].k
+        };
         Flaw {
             path: Vec::new(),
             hook,

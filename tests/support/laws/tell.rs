@@ -10,11 +10,9 @@ use super::compare::first_difference;
 use super::generate::{Flavour, draw};
 use super::harness::{self, Drive};
 use super::model::{self, Flaw, Outcome, Story};
-use super::shrink::shrink;
 use super::random::{Random, seed_and_count};
-use super::scenario::{
-    Act, HostAct, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield,
-};
+use super::scenario::{Act, HostAct, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
+use super::shrink::shrink;
 
 pub const SECOND: u64 = 1_000_000_000;
 
