@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::Usage;
 use hio::doing::prelude::*;
-use hio::link::{Client, CloseReason, Limits, TxError};
+use hio::link::{Client, Limits, TxError};
 use hio::net::{ConnectOptions, Endpoint, MioNet};
 use lexopt::prelude::*;
 
@@ -100,11 +100,13 @@ impl Caller {
 }
 
 impl Doer<Totals> for Caller {
+    fn enter(&mut self, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
+        self.prepare();
+        self.client.open(cx.tyme(), cx.net, cx.ask.owner())?;
+        Ok(Again)
+    }
+
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
-        if self.client.closed() == Some(CloseReason::NotOpened) {
-            self.client.open(tyme, cx.net, cx.ask.owner())?;
-            self.prepare();
-        }
         self.client.service(tyme, cx.net);
         if !self.client.rx().is_empty() {
             self.receive(cx.app);

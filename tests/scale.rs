@@ -165,8 +165,8 @@ fn a3_peers_that_never_read_stay_within_the_caps() {
         push(peer, &data);
     }
     pause(Duration::from_millis(200));
-    for mut peer in &stuck {
-        push(&mut peer, &data); // what the server has taken meanwhile made room
+    for peer in &stuck {
+        push(peer, &data); // what the server has taken meanwhile made room
     }
     // rx 256 KiB and tx 1 MiB each, and half as much again for buffers that grow by doubling.
     let each = (server.resident() - memory) / peers;

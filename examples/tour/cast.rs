@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hio::doing::prelude::*;
-use hio::link::{Client, ClientEvent, CloseReason, Limits, Reconnect, Server};
+use hio::link::{Client, ClientEvent, Limits, Reconnect, Server};
 use hio::net::{ConnectOptions, Endpoint, ListenOptions};
 
 /// What all doers share: what there is to see of them.
@@ -155,10 +155,12 @@ impl Pinger {
 }
 
 impl Doer<App> for Pinger {
+    fn enter(&mut self, cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
+        self.client.open(cx.tyme(), cx.net, cx.ask.owner())?;
+        Ok(Again)
+    }
+
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
-        if self.client.closed() == Some(CloseReason::NotOpened) {
-            self.client.open(tyme, cx.net, cx.ask.owner())?;
-        }
         self.client.service(tyme, cx.net);
         self.news(tyme, cx.app);
         self.answer(tyme, cx)?;

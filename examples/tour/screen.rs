@@ -49,8 +49,9 @@ impl Screen {
 
     /// A picture of the doers and links.
     pub(crate) fn draw(&mut self, at: Duration, doers: &[Listing], app: &mut App) {
-        let span = (at - self.before).as_secs_f64().max(1e-3);
+        let span = at - self.before;
         self.measure(span, app);
+        let span = span.as_secs_f64().max(1e-3);
         if self.terminal {
             let picture = self.picture(at, span, doers, app);
             // Back to the first line of the last picture, and over it.
@@ -71,14 +72,16 @@ impl Screen {
     }
 
     /// Takes what is fresh since the last picture.
-    fn measure(&mut self, span: f64, app: &mut App) {
+    fn measure(&mut self, span: Duration, app: &mut App) {
         self.rates.resize_with(app.links.len(), VecDeque::new);
         self.latencies.resize(app.links.len(), None);
         for (i, link) in app.links.iter_mut().enumerate() {
             if self.rates[i].len() == HISTORY {
                 self.rates[i].pop_front();
             }
-            self.rates[i].push_back((link.fresh as f64 / span).round() as u64);
+            let nanos = span.as_nanos().max(1);
+            let rate = u128::from(link.fresh) * 1_000_000_000 / nanos;
+            self.rates[i].push_back(u64::try_from(rate).unwrap_or(u64::MAX));
             if let Ok(fresh @ 1..) = u32::try_from(link.fresh) {
                 self.latencies[i] = Some(link.waited / fresh);
             }
