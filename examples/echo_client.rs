@@ -88,7 +88,8 @@ impl Caller {
         // More than was sent is as wrong as something else.
         self.differs |= rx.len() > len;
         totals.bytes += len as u64;
-        self.client.clear_rx();
+        let all = rx.len();
+        self.client.consume(all);
         if self.back == self.message.len() {
             totals.messages += 1;
             totals.mismatches += u64::from(self.differs);
@@ -100,13 +101,13 @@ impl Caller {
 
 impl Doer<Totals> for Caller {
     fn enter(&mut self, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
-        self.client.open(cx.net, cx.ask.owner())?;
         self.prepare();
+        self.client.open(cx.tyme(), cx.net, cx.ask.owner())?;
         Ok(Again)
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
-        self.client.service(tyme, cx.net, &mut cx.rng);
+        self.client.service(tyme, cx.net);
         if !self.client.rx().is_empty() {
             self.receive(cx.app);
         }

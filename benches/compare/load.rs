@@ -289,7 +289,8 @@ impl Generator {
             Err(e) => return Err(e.into()),
         }
         for event in events {
-            let (i, flags) = (event.data.u64() as usize, event.flags);
+            let (key, flags) = (event.data.u64(), event.flags);
+            let i = usize::try_from(key).unwrap_or(usize::MAX);
             let Some(conn) = &mut self.conns[i] else {
                 continue;
             };

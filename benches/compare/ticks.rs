@@ -126,6 +126,7 @@ fn doist(n: usize, scattered: bool) -> Doist {
 
 /// Small holes in the heap in random order: what is allocated next falls into them, as after a
 /// while of use. The walls between them keep the allocator from joining them up again.
+#[expect(clippy::vec_box, reason = "each is to lie by itself on the heap")]
 struct Holes {
     _walls: Vec<Box<[u64; 2]>>,
 }

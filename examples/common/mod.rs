@@ -1,5 +1,5 @@
 //! What the examples share: their command lines and how they end.
-#![allow(dead_code, reason = "each example uses what it needs")]
+#![expect(dead_code, reason = "each example uses what it needs")]
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,7 +10,7 @@ use hio::net::Endpoint;
 
 /// Why a program does not start.
 #[derive(Debug)]
-pub enum Usage {
+pub(crate) enum Usage {
     /// It was asked to explain itself.
     Help,
     /// The command line makes no sense.
@@ -19,7 +19,7 @@ pub enum Usage {
 
 impl Usage {
     /// The command line makes no sense, for this reason.
-    pub fn wrong(why: impl fmt::Display) -> Self {
+    pub(crate) fn wrong(why: impl fmt::Display) -> Self {
         Self::Wrong(why.to_string())
     }
 }
@@ -32,7 +32,7 @@ impl From<lexopt::Error> for Usage {
 
 /// Runs a program: 0 when it went well or explained itself, 1 when it failed, 2 when its command
 /// line makes no sense.
-pub fn run<O>(
+pub(crate) fn run<O>(
     name: &str,
     help: &str,
     options: Result<O, Usage>,
@@ -56,7 +56,7 @@ pub fn run<O>(
 }
 
 /// `HOST:PORT`.
-pub fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
+pub(crate) fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
     let text = text
         .to_str()
         .ok_or_else(|| Usage::wrong("--addr is no text"))?;
@@ -70,7 +70,7 @@ pub fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
 }
 
 /// An address as command lines take it: `HOST:PORT`, or the path.
-pub fn plain(at: &Endpoint) -> String {
+pub(crate) fn plain(at: &Endpoint) -> String {
     match at {
         Endpoint::Unix(path) => path.display().to_string(),
         other => other.to_string(),
@@ -79,7 +79,7 @@ pub fn plain(at: &Endpoint) -> String {
 
 /// Fills `out` with the content of one message of one connection: the same for the same two
 /// numbers, different for all others.
-pub fn content(connection: u64, message: u64, out: &mut [u8]) {
+pub(crate) fn content(connection: u64, message: u64, out: &mut [u8]) {
     let mut state = connection.wrapping_mul(0xD134_2543_DE82_EF95) ^ message.wrapping_add(1);
     for chunk in out.chunks_mut(8) {
         // SplitMix64.

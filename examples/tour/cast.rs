@@ -8,13 +8,13 @@ use hio::net::{ConnectOptions, Endpoint, ListenOptions};
 
 /// What all doers share: what there is to see of them.
 #[derive(Debug, Default)]
-pub struct App {
+pub(crate) struct App {
     /// One for each client.
-    pub links: Vec<Seen>,
+    pub(crate) links: Vec<Seen>,
     /// What happened, when.
-    pub story: Vec<(Tyme, String)>,
+    pub(crate) story: Vec<(Tyme, String)>,
     /// How often the clumsy one was restarted.
-    pub restarts: u32,
+    pub(crate) restarts: u32,
 }
 
 impl App {
@@ -25,21 +25,21 @@ impl App {
 
 /// What there is to see of a link.
 #[derive(Debug)]
-pub struct Seen {
-    pub name: &'static str,
-    pub peer: String,
-    pub state: State,
-    pub messages: u64,
-    pub received: u64,
-    pub sent: u64,
+pub(crate) struct Seen {
+    pub(crate) name: &'static str,
+    pub(crate) peer: String,
+    pub(crate) state: State,
+    pub(crate) messages: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
     /// Time that the messages since the last picture took, and how many they were.
-    pub waited: Duration,
-    pub fresh: u64,
+    pub(crate) waited: Duration,
+    pub(crate) fresh: u64,
 }
 
 /// How a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     Dialling,
     Open,
     /// The next attempt is due then, and is the how manieth.
@@ -48,7 +48,7 @@ pub enum State {
 
 /// How often a client calls.
 #[derive(Clone, Copy, Debug)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// As soon as the last answer is there, with messages of so many bytes.
     Rush { size: usize },
     /// After a pause.
@@ -57,8 +57,17 @@ pub enum Pace {
     Once,
 }
 
+/// Waits that grow, in a hurry: a tour is short.
+const RECONNECT: Reconnect = Reconnect {
+    first: Duration::from_millis(150),
+    factor: 2,
+    max: Duration::from_secs(1),
+    jitter_percent: 20,
+    attempts_max: None,
+};
+
 /// A client that sends a message, verifies the answer, and so on; it dials again when it is cut.
-pub struct Pinger {
+pub(crate) struct Pinger {
     client: Client,
     seen: usize,
     pace: Pace,
@@ -70,7 +79,7 @@ pub struct Pinger {
 }
 
 impl Pinger {
-    pub fn new(app: &mut App, name: &'static str, to: &Endpoint, pace: Pace) -> Self {
+    pub(crate) fn new(app: &mut App, name: &'static str, to: &Endpoint, pace: Pace) -> Self {
         app.links.push(Seen {
             name,
             peer: to.to_string(),
@@ -87,7 +96,7 @@ impl Pinger {
         };
         let client = Client::new(to.clone(), ConnectOptions::default(), Limits::default());
         Self {
-            client: client.with_reconnect(Reconnect::default()),
+            client: client.with_reconnect(RECONNECT),
             seen: app.links.len() - 1,
             pace,
             message: (0..size).map(|i| i.to_le_bytes()[0]).collect(),
@@ -128,7 +137,7 @@ impl Pinger {
         if self.client.rx() != self.message {
             return Err(Fault::msg("the echo differs from what was sent"));
         }
-        self.client.clear_rx();
+        self.client.consume(size);
         let seen = &mut cx.app.links[self.seen];
         seen.messages += 1;
         seen.fresh += 1;
@@ -147,12 +156,12 @@ impl Pinger {
 
 impl Doer<App> for Pinger {
     fn enter(&mut self, cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
-        self.client.open(cx.net, cx.ask.owner())?;
+        self.client.open(cx.tyme(), cx.net, cx.ask.owner())?;
         Ok(Again)
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
-        self.client.service(tyme, cx.net, &mut cx.rng);
+        self.client.service(tyme, cx.net);
         self.news(tyme, cx.app);
         self.answer(tyme, cx)?;
         if self.client.connected() && self.asked.is_none() && self.next <= tyme {
@@ -175,7 +184,7 @@ impl Doer<App> for Pinger {
 }
 
 /// An echo server that goes away for a while: a server in a doer of one's own.
-pub struct Flaky {
+pub(crate) struct Flaky {
     server: Server,
     /// When it goes or comes next.
     turn: Tyme,
@@ -186,14 +195,14 @@ const GOES: Tyme = Tyme::from_millis(2_500);
 const COMES: Tyme = Tyme::from_millis(4_300);
 
 impl Flaky {
-    pub fn new(at: Endpoint) -> Self {
+    pub(crate) fn new(at: Endpoint) -> Self {
         Self {
             server: Server::new(at, ListenOptions::default(), Limits::default()),
             turn: GOES,
         }
     }
 
-    pub fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &Server {
         &self.server
     }
 
@@ -222,8 +231,7 @@ impl Doer<App> for Flaky {
             self.take_turn(tyme, cx)?;
         }
         // What does not fit now stays received, and the peer waits.
-        self.server
-            .service_each(tyme, cx.net, |ix| drop(ix.echo()))?;
+        self.server.service_each(tyme, cx.net, |ix| _ = ix.echo())?;
         Ok(Park(self.server.due(tyme).min(self.turn)))
     }
 
@@ -234,8 +242,9 @@ impl Doer<App> for Flaky {
 
 /// Carries plates ten times a second and drops one now and then. Its supervisor restarts it.
 #[derive(Default)]
-pub struct Clumsy {
+pub(crate) struct Clumsy {
     carried: u32,
+    at: Tyme,
 }
 
 impl Doer<App> for Clumsy {
@@ -250,8 +259,9 @@ impl Doer<App> for Clumsy {
         Ok(Again)
     }
 
-    fn recur(&mut self, _tyme: Tyme, _cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
+    fn recur(&mut self, tyme: Tyme, _cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
         self.carried += 1;
+        self.at = tyme;
         match self.carried {
             15 | 55 => Err(Fault::msg(format!("plate {} fell", self.carried))),
             _ => Ok(Again),
@@ -259,8 +269,7 @@ impl Doer<App> for Clumsy {
     }
 
     fn abort(&mut self, why: &Fault, cx: &mut Cx<'_, App>) {
-        let tyme = Tyme::ZERO + Duration::from_millis(100) * self.carried;
-        let why = format!("clumsy failed ({why}); its supervisor restarts it");
-        cx.app.tell(tyme, why);
+        let what = format!("{why}; its supervisor restarts it");
+        cx.app.tell(self.at, what);
     }
 }

@@ -12,12 +12,14 @@ use crate::cast::{App, Seen, State};
 
 /// Pictures that the small curves go back.
 const HISTORY: usize = 24;
+/// Pictures that a rate is taken over: a second.
+const SECOND: usize = 10;
 /// Lines of the story that are shown.
 const STORY: usize = 6;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws.
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: bool,
     colour: bool,
     /// Lines of the last picture.
@@ -31,7 +33,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         Self {
             terminal,
@@ -46,9 +48,10 @@ impl Screen {
     }
 
     /// A picture of the doers and links.
-    pub fn draw(&mut self, at: Duration, doers: &[Listing], app: &mut App) {
-        let span = (at - self.before).as_secs_f64().max(1e-3);
+    pub(crate) fn draw(&mut self, at: Duration, doers: &[Listing], app: &mut App) {
+        let span = at - self.before;
         self.measure(span, app);
+        let span = span.as_secs_f64().max(1e-3);
         if self.terminal {
             let picture = self.picture(at, span, doers, app);
             // Back to the first line of the last picture, and over it.
@@ -69,14 +72,16 @@ impl Screen {
     }
 
     /// Takes what is fresh since the last picture.
-    fn measure(&mut self, span: f64, app: &mut App) {
+    fn measure(&mut self, span: Duration, app: &mut App) {
         self.rates.resize_with(app.links.len(), VecDeque::new);
         self.latencies.resize(app.links.len(), None);
         for (i, link) in app.links.iter_mut().enumerate() {
             if self.rates[i].len() == HISTORY {
                 self.rates[i].pop_front();
             }
-            self.rates[i].push_back((link.fresh as f64 / span).round() as u64);
+            let nanos = span.as_nanos().max(1);
+            let rate = u128::from(link.fresh) * 1_000_000_000 / nanos;
+            self.rates[i].push_back(u64::try_from(rate).unwrap_or(u64::MAX));
             if let Ok(fresh @ 1..) = u32::try_from(link.fresh) {
                 self.latencies[i] = Some(link.waited / fresh);
             }
@@ -148,8 +153,8 @@ impl Screen {
             ending(&link.peer, 20),
             bytes(link.received),
             bytes(link.sent),
-            rates.back().copied().unwrap_or(0),
-            time(self.latencies[i]),
+            rates.iter().rev().take(SECOND).sum::<u64>() / rates.len().clamp(1, SECOND) as u64,
+            time(self.latencies[i].filter(|_| link.state == State::Open)),
             curve(rates),
         )
     }
@@ -174,7 +179,7 @@ impl Screen {
     }
 
     /// What it all came to.
-    pub fn summary(&self, app: &App) {
+    pub(crate) fn summary(&self, app: &App) {
         let messages: u64 = app.links.iter().map(|l| l.messages).sum();
         let received: u64 = app.links.iter().map(|l| l.received).sum();
         let recurs = |wanted: &str| {

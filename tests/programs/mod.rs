@@ -1,5 +1,4 @@
 //! The example programs as processes: built once, started, looked at from outside, ended.
-#![allow(dead_code, reason = "each test binary uses what it needs")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -13,18 +12,18 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 
 /// Reads the clock: these tests are about real time.
 #[expect(clippy::disallowed_methods, reason = "tests of real time")]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Waits.
 #[expect(clippy::disallowed_methods, reason = "tests of real time")]
-pub fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// The path of an example, built like this test. Cargo keeps two of these apart.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let dir = BUILT.get_or_init(|| {
         let mut command = Command::new(env!("CARGO"));
@@ -43,7 +42,7 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 /// Whether a tool is there. A test that needs it is skipped, and says so, where it is not.
-pub fn has(tool: &str) -> bool {
+pub(crate) fn has(tool: &str) -> bool {
     let found = Command::new(tool)
         .arg("-V")
         .stdout(Stdio::null())
@@ -57,7 +56,7 @@ pub fn has(tool: &str) -> bool {
 }
 
 /// Raises the limit of descriptors as far as it goes; gives it.
-pub fn raise_descriptors() -> u64 {
+pub(crate) fn raise_descriptors() -> u64 {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let all = Rlimit {
         current: limit.maximum,
@@ -68,23 +67,23 @@ pub fn raise_descriptors() -> u64 {
 }
 
 /// A server in a process of its own. Killed when dropped.
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
     out: BufReader<ChildStdout>,
     /// What it says it listens on.
-    pub addr: String,
+    pub(crate) addr: String,
     /// The server itself, when `child` is a tracer.
     pid: u32,
 }
 
 impl Served {
     /// Starts `echo_server` with these arguments.
-    pub fn echo(args: &[&str]) -> Self {
+    pub(crate) fn echo(args: &[&str]) -> Self {
         Self::command(&[], args)
     }
 
     /// The same below `strace -f -o LOG` with further options.
-    pub fn traced(log: &Path, options: &[&str], args: &[&str]) -> Self {
+    pub(crate) fn traced(log: &Path, options: &[&str], args: &[&str]) -> Self {
         let log = log.to_str().unwrap();
         let mut tool = vec!["strace", "-f", "-o", log];
         tool.extend(options);
@@ -118,19 +117,14 @@ impl Served {
         }
     }
 
-    /// The server's process.
-    pub fn pid(&self) -> u32 {
-        self.pid
-    }
-
     /// Sends it a signal.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
     /// Asks it to end; gives how it did and what else it printed.
-    pub fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
+    pub(crate) fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
         self.signal(signal);
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
@@ -138,26 +132,26 @@ impl Served {
     }
 
     /// Nanoseconds of processor time it has used.
-    pub fn cpu_nanos(&self) -> u64 {
+    pub(crate) fn cpu_nanos(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.pid)).unwrap();
         text.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Bytes it has in memory.
-    pub fn resident(&self) -> u64 {
+    pub(crate) fn resident(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/statm", self.pid)).unwrap();
         let pages: u64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
         pages * rustix::param::page_size() as u64
     }
 
     /// Descriptors it has open.
-    pub fn descriptors(&self) -> usize {
+    pub(crate) fn descriptors(&self) -> usize {
         let dir = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).unwrap();
         dir.count()
     }
 
     /// Limits its descriptors from now on.
-    pub fn limit_descriptors(&self, most: u64) {
+    pub(crate) fn limit_descriptors(&self, most: u64) {
         let pid = Pid::from_raw(i32::try_from(self.pid).unwrap());
         let limit = Rlimit {
             current: Some(most),
@@ -167,7 +161,7 @@ impl Served {
     }
 
     /// A connection that gives up on a read after ten seconds.
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.addr).unwrap();
         stream.set_nodelay(true).unwrap();
         let patience = Some(Duration::from_secs(10));
@@ -176,7 +170,7 @@ impl Served {
     }
 
     /// The same over a Unix socket.
-    pub fn connect_unix(&self) -> UnixStream {
+    pub(crate) fn connect_unix(&self) -> UnixStream {
         let stream = UnixStream::connect(&self.addr).unwrap();
         let patience = Some(Duration::from_secs(10));
         stream.set_read_timeout(patience).unwrap();
@@ -204,7 +198,7 @@ fn below(pid: u32) -> u32 {
 }
 
 /// Sends bytes and takes them back; gives how long that took.
-pub fn echo(stream: &mut (impl Read + Write), message: &[u8]) -> Duration {
+pub(crate) fn echo(stream: &mut (impl Read + Write), message: &[u8]) -> Duration {
     let start = now();
     stream.write_all(message).unwrap();
     let mut back = vec![0; message.len()];
@@ -215,6 +209,6 @@ pub fn echo(stream: &mut (impl Read + Write), message: &[u8]) -> Duration {
 }
 
 /// A path in the temporary directory that no other test uses.
-pub fn scratch(name: &str) -> PathBuf {
+pub(crate) fn scratch(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("hio-{}-{name}", std::process::id()))
 }

@@ -35,7 +35,7 @@ pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
                 accept(&poll, &listener, &mut conns)?;
                 continue;
             }
-            let slot = &mut conns[key as usize];
+            let slot = &mut conns[index(key)];
             if slot
                 .as_mut()
                 .is_some_and(|c| c.turn(flags, &mut buffer).is_err())
@@ -61,6 +61,11 @@ fn accept(poll: &OwnedFd, listener: &TcpListener, conns: &mut Vec<Option<Conn>>)
         });
     }
     Ok(())
+}
+
+/// A descriptor fits: it came from one.
+fn index(key: u64) -> usize {
+    usize::try_from(key).unwrap_or(usize::MAX)
 }
 
 impl Conn {

@@ -9,7 +9,9 @@
 //! them together and steps them, as a game or a control loop would, so that it can look inside
 //! between two steps.
 
+#[path = "tour/cast.rs"]
 mod cast;
+#[path = "tour/screen.rs"]
 mod screen;
 
 use std::process::ExitCode;
