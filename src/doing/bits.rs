@@ -16,6 +16,7 @@ impl Bits {
     }
 
     /// The members `64 * word ..`, as bits.
+    #[inline]
     pub(super) fn word(&self, word: usize) -> u64 {
         self.words.get(word).copied().unwrap_or(0)
     }
@@ -38,11 +39,14 @@ impl Bits {
         }
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, n: usize) {
-        let (word, bit) = (n / 64, 1 << (n % 64));
-        if self.word(word) & bit == 0 {
-            return;
+        if self.count > 0 && self.word(n / 64) & 1 << (n % 64) != 0 {
+            self.take(n / 64, 1 << (n % 64));
         }
+    }
+
+    fn take(&mut self, word: usize, bit: u64) {
         self.words[word] &= !bit;
         self.count -= 1;
         if self.words[word] == 0 {
@@ -54,10 +58,16 @@ impl Bits {
     }
 
     /// The first word at or after `from` that is not empty.
+    #[inline]
     pub(super) fn next_word(&self, from: usize) -> Option<usize> {
         if self.count == 0 {
-            return None;
+            None
+        } else {
+            self.search(from)
         }
+    }
+
+    fn search(&self, from: usize) -> Option<usize> {
         if *self.words.get(from)? != 0 {
             return Some(from);
         }

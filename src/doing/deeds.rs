@@ -68,6 +68,8 @@ struct Walk {
     until: Tyme,
     /// How many faults had been collected before the doer that runs.
     collected: usize,
+    /// The doer whose children these are.
+    owner: u32,
 }
 
 struct Slot<A: ?Sized> {

@@ -594,7 +594,7 @@ impl Link {
     }
 
     /// Bounds the wait of a closing link that has just begun to close.
-    fn drain(&mut self, turn: &mut Turn<'_>) {
+    fn drain(&mut self, turn: &Turn<'_>) {
         if self.hard.is_never() {
             self.hard = turn.tyme + turn.shared.limits.drain;
             self.rearm = true;

@@ -101,12 +101,13 @@ pub trait Net {
     ///
     /// # Errors
     /// [`NetError::Exhausted`] when the process is out of descriptors or the system out of
-    /// memory. The listener lives on and keeps its readiness: no mark follows, so whoever accepts
-    /// tries again after a pause. A connection that died while it waited is passed over;
+    /// memory; some systems say so although nobody waits. The listener lives on and keeps its
+    /// readiness: no mark follows, so whoever accepts tries again after a pause. A connection that died while it waited is passed over;
     /// [`NetError::Aborted`] after many of those in a row, to be treated the same way.
     fn accept(&mut self, listener: Sid) -> Result<Option<(Sid, Endpoint)>, NetError>;
 
-    /// Starts a connection; [`connected`](Self::connected) tells how it ended, and a mark when.
+    /// Starts a connection; [`connected`](Self::connected) tells how it ended, and a mark when:
+    /// at the next [`poll`](Self::poll) that knows, or at once.
     ///
     /// # Errors
     /// What can be said at once: no route, no descriptor, no such path, nobody listening there;
@@ -122,8 +123,7 @@ pub trait Net {
 
     /// Whether a started connection stands: `false` while it is under way.
     ///
-    /// Until this has said `true` nothing can be read or written. It needs a [`poll`](Self::poll)
-    /// to learn of the answer, also where that comes at once.
+    /// Until this has said `true` nothing can be read or written.
     ///
     /// # Errors
     /// Why it failed. The socket is then of no more use.

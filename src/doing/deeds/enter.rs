@@ -96,10 +96,19 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// entered again when the scheduler's owner is restarted.
     fn put_back(&mut self, rest: impl Iterator<Item = New<A>>, hub: &mut Hub) {
         for New { place, deed, .. } in rest {
-            let Place { options, ordinal, .. } = hub.places[place as usize];
+            let Place {
+                options, ordinal, ..
+            } = hub.places[place as usize];
             if options.first {
                 let (name, local) = (None, NOBODY);
-                self.shelf.push(Shelved { place, local, ordinal, name, options, deed });
+                self.shelf.push(Shelved {
+                    place,
+                    local,
+                    ordinal,
+                    name,
+                    options,
+                    deed,
+                });
             } else {
                 hub.vacate(place);
             }

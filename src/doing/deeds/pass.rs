@@ -55,6 +55,9 @@ impl<A: ?Sized + 'static> Deeds<A> {
         if self.sched == NOBODY {
             return Err(Fault::misuse(Misuse::NotEntered));
         }
+        if !self.walk.cut && self.is_idle(cx.ask.hub) {
+            return Ok(true);
+        }
         // The attention of the pass above is kept for it, and whatever comes up here is its
         // business as well: a wake may be for one of its doers, a request may be for the root.
         let mut attention = std::mem::replace(&mut cx.ask.hub.attention, false);
@@ -64,6 +67,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         if !std::mem::replace(&mut self.walk.cut, false) {
             self.set_out(cx.ask.hub);
         }
+        self.walk.owner = me;
         self.walk.collected = cx.ask.hub.collected.len();
         self.walk.left = slice.doers;
         self.walk.until = slice.until;
@@ -92,6 +96,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
             hub.attention = true;
         }
         result
+    }
+
+    /// Whether a pass would find nobody.
+    fn is_idle(&self, hub: &Hub) -> bool {
+        let sched = &hub.scheds[self.sched as usize];
+        let ticks = hub.kind == Kind::Tick;
+        sched.woken.is_empty()
+            && !(ticks && !(sched.always.is_empty() && sched.soon.is_empty()))
+            && !(ticks && self.wheel.soonest() <= hub.tyme)
     }
 
     /// The begin of a pass: sweeps, and fires what is due.
@@ -128,10 +141,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
             if cx.ask.hub.stop && cx.ask.hub.chain.len() == 1 {
                 return Ok(true);
             }
-            let Some((index, run)) = self.next_due(sched, whole) else {
+            let Some((index, run)) = next_due(sched, self.walk, whole) else {
                 return Ok(true);
             };
-            if self.walk.left == 0 || self.spent(cx) {
+            if self.walk.left == 0 || (!self.walk.until.is_never() && self.spent(cx)) {
                 self.walk.cut = true;
                 return Ok(false);
             }
@@ -152,51 +165,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// Whether the time of the slice is over.
     fn spent(&self, cx: &mut Cx<'_, A>) -> bool {
-        !self.walk.until.is_never() && cx.net.now() >= self.walk.until
-    }
-
-    /// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
-    /// for.
-    fn next_due(&self, sched: &Sched, whole: bool) -> Option<(usize, usize)> {
-        let Walk { cursor, end, .. } = self.walk;
-        if cursor >= end {
-            return None;
-        }
-        let mut word = cursor / 64;
-        let mut mask = u64::MAX << (cursor % 64);
-        loop {
-            let mut next = sched.woken.next_word(word);
-            if whole {
-                let ticks = [sched.always.next_word(word), sched.soon.next_word(word)];
-                next = ticks.into_iter().flatten().chain(next).min();
-            }
-            let found = next?;
-            if found != word {
-                mask = u64::MAX;
-            }
-            word = found;
-            let once = sched.woken.word(word) | if whole { sched.soon.word(word) } else { 0 };
-            let always = if whole { sched.always.word(word) } else { 0 };
-            let due = (once | always) & mask;
-            if due == 0 {
-                word += 1;
-                mask = u64::MAX;
-                if word * 64 >= end {
-                    return None;
-                }
-                continue;
-            }
-            let bit = due.trailing_zeros() as usize;
-            let index = word * 64 + bit;
-            if index >= end {
-                return None;
-            }
-            let mut run = ((always & !once) >> bit).trailing_ones() as usize;
-            if bit + run == 64 {
-                run += full_words(sched, word + 1) * 64;
-            }
-            return Some((index, run.min(end - index)));
-        }
+        cx.net.now() >= self.walk.until
     }
 
     /// Runs `run` tock-0 doers in a row; stops at the first that needs a look afterwards.
@@ -268,29 +237,40 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// What follows a recur: its next due time or its end, then what it asked for (law O4).
     fn after(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
         self.walk.left = self.walk.left.saturating_sub(1);
-        let owner = cx.ask.hub.chain.last().copied().unwrap_or(NOBODY);
-        cx.ask.me.set(owner); // its recur has returned
-        self.blame_collected(self.walk.collected, index, cx.ask.hub);
-        let result = self.conclude(index, turn, cx);
+        cx.ask.me.set(self.walk.owner); // its recur has returned
+        if cx.ask.hub.collected.len() > self.walk.collected {
+            self.blame_collected(self.walk.collected, index, cx.ask.hub);
+            self.walk.collected = cx.ask.hub.collected.len();
+        }
+        if matches!(turn, Turn::Tick | Turn::After(_) | Turn::Park(_)) {
+            self.settle(index, turn, cx.ask.hub);
+            if self.queue.is_empty() {
+                return Ok(());
+            }
+        } else if !self.conclude(index, turn, cx)? {
+            return Ok(());
+        }
+        let result = self.carry_out(cx);
         self.walk.collected = cx.ask.hub.collected.len();
         result
     }
 
-    fn conclude(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
-        match turn {
-            Turn::Done => self.end(index, Ended::Done(true), None, cx),
-            Turn::Undone => self.end(index, Ended::Done(false), None, cx),
-            Turn::Failed(fault) => {
-                self.queue.clear();
-                let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
-                if let Some(again) = self.give_up(index, fault, cx)? {
-                    return self.begin(vec![again], cx, true);
-                }
-                return Ok(());
+    /// The end of a doer. Says whether what it asked for counts.
+    fn conclude(&mut self, index: usize, turn: Turn, cx: &mut Cx<'_, A>) -> Result<bool, Fault> {
+        let mut counts = true;
+        if let Turn::Failed(fault) = turn {
+            counts = false;
+            self.queue.clear();
+            let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
+            if let Some(again) = self.give_up(index, fault, cx)? {
+                self.begin(vec![again], cx, true)?;
             }
-            turn => self.settle(index, turn, cx.ask.hub),
+        } else {
+            let done = matches!(turn, Turn::Done);
+            self.end(index, Ended::Done(done), None, cx);
         }
-        self.carry_out(cx)
+        self.walk.collected = cx.ask.hub.collected.len();
+        Ok(counts)
     }
 
     /// Notes when a doer is due next (law O3).
@@ -414,6 +394,48 @@ impl<A: ?Sized + 'static> Deeds<A> {
             }
         }
     }
+}
+
+/// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
+/// for.
+fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
+    let Walk { cursor, end, .. } = walk;
+    let mut word = cursor / 64;
+    let mut mask = u64::MAX << (cursor % 64);
+    while word * 64 < end {
+        let (mut once, mut always) = (sched.woken.word(word), 0);
+        if whole {
+            once |= sched.soon.word(word);
+            always = sched.always.word(word);
+        }
+        let due = (once | always) & mask;
+        if due == 0 {
+            word = next_word(sched, word + 1, whole)?;
+            mask = u64::MAX;
+            continue;
+        }
+        let bit = due.trailing_zeros() as usize;
+        let index = word * 64 + bit;
+        if index >= end {
+            return None;
+        }
+        let mut run = ((always & !once) >> bit).trailing_ones() as usize;
+        if bit + run == 64 {
+            run += full_words(sched, word + 1) * 64;
+        }
+        return Some((index, run.min(end - index)));
+    }
+    None
+}
+
+/// The first word at or after `from` in which somebody is due.
+fn next_word(sched: &Sched, from: usize, whole: bool) -> Option<usize> {
+    let mut next = sched.woken.next_word(from).unwrap_or(usize::MAX);
+    if whole {
+        next = next.min(sched.soon.next_word(from).unwrap_or(usize::MAX));
+        next = next.min(sched.always.next_word(from).unwrap_or(usize::MAX));
+    }
+    (next != usize::MAX).then_some(next)
 }
 
 /// How many whole words of tock-0 doers that nothing else is due for begin at `word`.

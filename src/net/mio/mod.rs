@@ -4,8 +4,13 @@
 //! hints: a read without the flag makes no system call, a read that comes back short clears the
 //! flag, because the next byte will tell of itself by a new edge. The exception is a stream whose
 //! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read.
+//!
+//! A Unix stream is registered for reading only until a write first finds no room; the reason is
+//! at [`Socket::hears_room`](socket::Socket::hears_room).
 
+mod adopt;
 mod entropy;
+mod event;
 mod names;
 mod open;
 mod socket;
@@ -18,13 +23,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::mio::event::Event;
-use ::mio::{Events, Poll, Token, Waker};
+use ::mio::{Events, Poll, Registry, Waker};
 
+pub use self::adopt::StdSocket;
 use self::entropy::Entropy;
+use self::event::{WAKER, readiness, sid_of, token};
 use self::names::Names;
 use self::socket::Socket;
-use self::table::{CONNECTING, LISTENING, READ_CLOSED, READABLE, Table, WRITABLE};
+use self::table::{
+    CONNECTING, Entry, HEARS_ROOM, LISTENING, READ_CLOSED, READABLE, Table, WRITABLE,
+};
 use super::{
     ConnectOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup, Net, NetError, Owner,
     Shutdown, Sid, SocketOption,
@@ -33,7 +41,7 @@ use crate::tyme::{Clock, SystemClock, Tyme};
 
 /// The operating system's sockets, clock and entropy behind [`Net`].
 ///
-/// Sockets are nonblocking, closed on exec, and polled by edges with one registration each. No
+/// Sockets are nonblocking, closed on exec, and polled by edges. No
 /// operation blocks but [`poll`](Net::poll), no write raises SIGPIPE, and nothing is allocated in
 /// a poll, a read or a write once the net has grown to its load. Dropping the net closes
 /// everything and removes the files of its Unix listeners.
@@ -64,7 +72,7 @@ pub struct MioNet {
     clock: SystemClock,
     entropy: Entropy,
     names: Names,
-    waker: Option<Arc<Waker>>,
+    waker: Arc<Waker>,
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
     handed_down: Vec<(Sid, ListenOptions)>,
@@ -79,14 +87,17 @@ impl MioNet {
     /// # Errors
     /// The system has no descriptor left to poll with.
     pub fn new() -> Result<Self, NetError> {
+        let poll = Poll::new()?;
+        // Made at once, as a poll takes one only, and later there may be no descriptor for it.
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         Ok(Self {
-            poll: Poll::new()?,
+            poll,
             events: Events::with_capacity(EVENTS_MAX),
             table: Table::default(),
             clock: SystemClock::new(),
             entropy: Entropy::default(),
             names: Names::default(),
-            waker: None,
+            waker,
             handed_down: Vec::new(),
             #[cfg(unix)]
             files: Vec::new(),
@@ -119,26 +130,7 @@ impl MioNet {
     /// # Errors
     /// [`NetError::Stale`] when the group is closed, or the system refuses.
     pub fn adopt(&mut self, group: Group, socket: impl Into<StdSocket>) -> Result<Sid, NetError> {
-        let socket = match socket.into() {
-            StdSocket::TcpListener(l) => {
-                l.set_nonblocking(true)?;
-                Socket::TcpListener(::mio::net::TcpListener::from_std(l))
-            }
-            StdSocket::TcpStream(s) => {
-                s.set_nonblocking(true)?;
-                Socket::TcpStream(::mio::net::TcpStream::from_std(s))
-            }
-            #[cfg(unix)]
-            StdSocket::UnixListener(l) => {
-                l.set_nonblocking(true)?;
-                Socket::UnixListener(::mio::net::UnixListener::from_std(l))
-            }
-            #[cfg(unix)]
-            StdSocket::UnixStream(s) => {
-                s.set_nonblocking(true)?;
-                Socket::UnixStream(::mio::net::UnixStream::from_std(s))
-            }
-        };
+        let socket = socket.into().nonblocking()?;
         let flags = if socket.is_listener() {
             LISTENING
         } else {
@@ -159,7 +151,8 @@ impl MioNet {
         self.table.check_group(group)?;
         let sid = self.table.next_sid()?;
         socket.register(self.poll.registry(), token(sid))?;
-        self.table.insert(sid, group, socket, flags);
+        let hears_room = if socket.hears_room() { HEARS_ROOM } else { 0 };
+        self.table.insert(sid, group, socket, flags | hears_room);
         Ok(sid)
     }
 
@@ -187,7 +180,9 @@ impl MioNet {
             (_, None) => {}
         }
         if let Ok(sid) = admitted {
-            if options.send_buffer > 0 || options.recv_buffer > 0 {
+            // Unlike TCP's, Unix connections have buffers of their own from the start.
+            let buffers = options.send_buffer > 0 || options.recv_buffer > 0;
+            if buffers || !open::INHERITED {
                 self.handed_down.push((sid, options.clone()));
             }
         }
@@ -231,7 +226,7 @@ impl Net for MioNet {
         }
         for event in &self.events {
             if let Some(sid) = sid_of(&self.table, event.token()) {
-                self.table.heard(sid, readiness(event));
+                self.table.heard(sid, readiness(event), false);
             }
         }
         Ok(())
@@ -321,16 +316,24 @@ impl Net for MioNet {
         options: &ConnectOptions,
     ) -> Result<Sid, NetError> {
         self.table.check_group(group)?;
-        let socket = match to {
-            Endpoint::Tcp(addr) => Socket::TcpStream(open::connect_tcp(*addr, options)?),
+        match to {
+            Endpoint::Tcp(addr) => {
+                let stream = open::connect_tcp(*addr, options)?;
+                self.admit(group, Socket::TcpStream(stream), CONNECTING)
+            }
             #[cfg(unix)]
-            Endpoint::Unix(path) => Socket::UnixStream(unix::connect(path, options)?),
+            Endpoint::Unix(path) => {
+                let stream = unix::connect(path, options)?;
+                let sid = self.admit(group, Socket::UnixStream(stream), WRITABLE)?;
+                // It stands already; no event tells of it.
+                self.table.mark(sid);
+                Ok(sid)
+            }
             #[cfg(not(unix))]
-            Endpoint::Unix(_) => return Err(NetError::Unsupported),
-            Endpoint::Name(..) => return Err(NetError::Unresolvable),
-            Endpoint::Unnamed => return Err(NetError::Invalid),
-        };
-        self.admit(group, socket, CONNECTING)
+            Endpoint::Unix(_) => Err(NetError::Unsupported),
+            Endpoint::Name(..) => Err(NetError::Unresolvable),
+            Endpoint::Unnamed => Err(NetError::Invalid),
+        }
     }
 
     fn connected(&mut self, sid: Sid) -> Result<bool, NetError> {
@@ -396,14 +399,16 @@ impl Net for MioNet {
         loop {
             match entry.socket.write(data) {
                 Ok(n) => {
-                    if SHORT_IS_LAST && n < data.len() {
-                        entry.clear(WRITABLE);
+                    let short = SHORT_IS_LAST && n < data.len();
+                    if short && await_room(entry, self.poll.registry(), sid).is_err() {
+                        // Nothing will tell of room, so whoever writes is to try again.
+                        self.table.mark(sid);
                     }
                     return Ok(n);
                 }
                 Err(e) => match e.kind() {
                     ErrorKind::WouldBlock => {
-                        entry.clear(WRITABLE);
+                        await_room(entry, self.poll.registry(), sid)?;
                         return Ok(0);
                     }
                     ErrorKind::Interrupted => {}
@@ -455,12 +460,8 @@ impl Net for MioNet {
         open::set_option(&socket.options(), socket.is_tcp(), option)
     }
 
-    /// `None` when the system is out of descriptors.
     fn interrupt(&mut self) -> Option<Interrupt> {
-        if self.waker.is_none() {
-            self.waker = Waker::new(self.poll.registry(), WAKER).ok().map(Arc::new);
-        }
-        let waker = Arc::clone(self.waker.as_ref()?);
+        let waker = Arc::clone(&self.waker);
         // A waker that fails has no poll left to end.
         Some(Interrupt::new(move || drop(waker.wake())))
     }
@@ -481,95 +482,14 @@ impl Drop for MioNet {
     }
 }
 
-/// An open socket of the standard library, for [`MioNet::adopt`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StdSocket {
-    /// A listening TCP socket.
-    TcpListener(std::net::TcpListener),
-    /// A connected TCP socket.
-    TcpStream(std::net::TcpStream),
-    /// A listening Unix socket.
-    #[cfg(unix)]
-    UnixListener(std::os::unix::net::UnixListener),
-    /// A connected Unix stream socket.
-    #[cfg(unix)]
-    UnixStream(std::os::unix::net::UnixStream),
-}
-
-impl From<std::net::TcpListener> for StdSocket {
-    fn from(listener: std::net::TcpListener) -> Self {
-        Self::TcpListener(listener)
+/// Notes that a write found no room, and sees to it that room is told of.
+fn await_room(entry: &mut Entry, registry: &Registry, sid: Sid) -> io::Result<()> {
+    if !entry.is(HEARS_ROOM) {
+        entry.socket.hear_room(registry, token(sid))?;
+        entry.flags |= HEARS_ROOM;
     }
-}
-
-impl From<std::net::TcpStream> for StdSocket {
-    fn from(stream: std::net::TcpStream) -> Self {
-        Self::TcpStream(stream)
-    }
-}
-
-#[cfg(unix)]
-impl From<std::os::unix::net::UnixListener> for StdSocket {
-    fn from(listener: std::os::unix::net::UnixListener) -> Self {
-        Self::UnixListener(listener)
-    }
-}
-
-#[cfg(unix)]
-impl From<std::os::unix::net::UnixStream> for StdSocket {
-    fn from(stream: std::os::unix::net::UnixStream) -> Self {
-        Self::UnixStream(stream)
-    }
-}
-
-/// What an event says, as flags of a socket. A broken connection is ready for everything, so that
-/// whoever reads or writes next is told why.
-fn readiness(event: &Event) -> u8 {
-    let mut flags = 0;
-    if event.is_readable() {
-        flags |= READABLE;
-    }
-    if event.is_writable() {
-        flags |= WRITABLE;
-    }
-    if event.is_read_closed() {
-        flags |= READABLE | READ_CLOSED;
-    }
-    if event.is_write_closed() {
-        flags |= WRITABLE;
-    }
-    if event.is_error() {
-        flags |= READABLE | WRITABLE | READ_CLOSED;
-    }
-    flags
-}
-
-/// A socket's token holds all of its id, so that an event of a closed socket goes nowhere.
-#[cfg(target_pointer_width = "64")]
-const fn token(sid: Sid) -> Token {
-    Token((sid.index() as usize) << 32 | sid.generation() as usize)
-}
-
-#[cfg(target_pointer_width = "64")]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the halves are taken apart again"
-)]
-fn sid_of(_: &Table, token: Token) -> Option<Sid> {
-    (token != WAKER).then(|| Sid::new((token.0 >> 32) as u32, token.0 as u32))
-}
-
-/// A token without room for the generation. An event of a closed socket can reach the one in its
-/// place only when its descriptor was duplicated, and then it is a wrong hint at most.
-#[cfg(not(target_pointer_width = "64"))]
-const fn token(sid: Sid) -> Token {
-    Token(sid.index() as usize)
-}
-
-#[cfg(not(target_pointer_width = "64"))]
-fn sid_of(table: &Table, token: Token) -> Option<Sid> {
-    table.sid_at(token.0)
+    entry.clear(WRITABLE);
+    Ok(())
 }
 
 /// Why nothing can be read or written: a listener never can, others not yet.
@@ -614,4 +534,3 @@ const EVENTS_MAX: usize = 1024;
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Dead connections that one accept passes over before it gives up for now.
 const DEAD_MAX: usize = 64;
-const WAKER: Token = Token(usize::MAX);

@@ -78,6 +78,8 @@ pub(super) fn hand_down(
     options: &ListenOptions,
 ) -> Result<(), NetError> {
     let connection = socket.options();
+    #[cfg(target_vendor = "apple")]
+    connection.set_nosigpipe(true)?;
     if socket.is_tcp() {
         set_accepted(&connection, options)?;
     }
@@ -87,8 +89,6 @@ pub(super) fn hand_down(
 
 /// Options of an accepted TCP connection, or of a listener that hands them down.
 fn set_accepted(socket: &Socket, options: &ListenOptions) -> Result<(), NetError> {
-    #[cfg(target_vendor = "apple")]
-    socket.set_nosigpipe(true)?;
     set_stream(socket, options.nodelay, options.keepalive, options.linger)
 }
 

@@ -38,7 +38,15 @@ impl Socket {
         matches!(self, Self::TcpListener(_) | Self::TcpStream(_))
     }
 
-    /// Registers for both directions, once and for all: closing the descriptor ends it.
+    /// Whether the socket is told of room for writing from the start.
+    ///
+    /// TCP tells of it only after a write found none. A Unix socket tells of it whenever its peer
+    /// has read, which would end a wait at every message.
+    pub(super) const fn hears_room(&self) -> bool {
+        matches!(self, Self::TcpStream(_))
+    }
+
+    /// Registers once and for all: closing the descriptor ends it.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
         match self {
@@ -47,7 +55,20 @@ impl Socket {
             #[cfg(unix)]
             Self::UnixListener(l) => l.register(registry, token, Interest::READABLE),
             #[cfg(unix)]
-            Self::UnixStream(s) => s.register(registry, token, both),
+            Self::UnixStream(s) => s.register(registry, token, Interest::READABLE),
+        }
+    }
+
+    /// Registers a stream for room as well, which it tells of at once if there is some.
+    pub(super) fn hear_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::TcpListener(_) => Ok(()),
+            Self::TcpStream(s) => s.reregister(registry, token, both),
+            #[cfg(unix)]
+            Self::UnixListener(_) => Ok(()),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.reregister(registry, token, both),
         }
     }
 

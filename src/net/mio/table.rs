@@ -21,6 +21,9 @@ pub(super) const CONNECTING: u8 = 16;
 /// Accepts, and neither reads nor writes.
 pub(super) const LISTENING: u8 = 32;
 
+/// Room for writing is told of; see [`Socket::hears_room`].
+pub(super) const HEARS_ROOM: u8 = 64;
+
 /// An open socket and what is known of its readiness.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -134,31 +137,34 @@ impl Table {
 
     /// Puts a socket in its group's list, once.
     pub(super) fn mark(&mut self, sid: Sid) {
-        let Ok(entry) = self.get_mut(sid) else { return };
-        if entry.is(MARKED) {
+        self.heard(sid, 0, true);
+    }
+
+    /// Takes in what the system says of a socket, and marks it when that is news for its owner or
+    /// when it is to be marked in any case.
+    ///
+    /// News is all that can be read, and that writing is possible *again*. Every event tells of
+    /// room for writing beside what caused it, and that must not wake anybody.
+    #[inline]
+    pub(super) fn heard(&mut self, sid: Sid, readiness: u8, in_any_case: bool) {
+        let Some(entry) = self.sockets.get_mut(sid.index() as usize) else {
+            return;
+        };
+        if entry.generation != sid.generation() {
+            return;
+        }
+        let news = readiness & (READABLE | (WRITABLE & !entry.flags)) != 0 || in_any_case;
+        entry.flags |= readiness;
+        if !news || entry.is(MARKED) {
             return;
         }
         entry.flags |= MARKED;
-        let index = entry.group;
-        let group = &mut self.groups[index as usize];
+        let group = &mut self.groups[entry.group as usize];
         group.live += 1;
         group.marks.push(sid);
         if !group.listed {
             group.listed = true;
-            self.marked.push(index);
-        }
-    }
-
-    /// Takes in what the system says of a socket, and marks it when that is news for its owner.
-    ///
-    /// News is all that can be read, and that writing is possible *again*: a Unix socket tells of
-    /// room for writing at every read of its peer, which must not wake anybody.
-    pub(super) fn heard(&mut self, sid: Sid, readiness: u8) {
-        let Ok(entry) = self.get_mut(sid) else { return };
-        let news = readiness & (READABLE | (WRITABLE & !entry.flags));
-        entry.flags |= readiness;
-        if news != 0 {
-            self.mark(sid);
+            self.marked.push(entry.group);
         }
     }
 
@@ -255,7 +261,9 @@ impl Table {
             }
         }
         group.live = 0;
-        out[start..].sort_unstable();
+        if out.len() - start > 1 {
+            out[start..].sort_unstable();
+        }
     }
 
     /// Appends the owners of groups with marks, ascending, each once; [`Owner::NONE`] is nobody.
@@ -270,8 +278,10 @@ impl Table {
             }
             group.listed
         });
-        out[start..].sort_unstable();
-        dedup_from(out, start);
+        if out.len() - start > 1 {
+            out[start..].sort_unstable();
+            dedup_from(out, start);
+        }
     }
 }
 
@@ -310,5 +320,42 @@ fn next_generation(generations: &mut Vec<u32>, index: u32) -> u32 {
             generations.push(u32::MAX);
             0
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_socket_costs_little_memory() {
+        // One place in the slab, one generation. Debug builds of mio hold more.
+        let each = size_of::<Entry>().next_multiple_of(8) + 8 + size_of::<u32>();
+        let most = if cfg!(debug_assertions) { 60 } else { 36 };
+        assert!(each <= most, "{each} bytes");
+    }
+
+    #[test]
+    fn a_place_is_used_again_under_another_generation() {
+        let mut generations = Vec::new();
+        for n in 0..3 {
+            let generation = next_generation(&mut generations, 0);
+            assert_eq!(generation, n);
+            // Asked twice without use, the answer is the same.
+            assert_eq!(next_generation(&mut generations, 0), n);
+            generations[0] = generation;
+        }
+        assert_eq!(next_generation(&mut generations, 1), 0);
+        assert_eq!(place(7), Ok(7));
+        assert_eq!(place(u32::MAX as usize), Err(NetError::Exhausted));
+    }
+
+    #[test]
+    fn owners_are_told_once_each_after_what_was_there() {
+        let mut out = [9, 1, 1, 2, 3, 3, 3].map(Owner).to_vec();
+        dedup_from(&mut out, 1);
+        assert_eq!(out, [9, 1, 2, 3].map(Owner));
+        dedup_from(&mut out, 4);
+        assert_eq!(out.len(), 4);
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use ::mio::net::{UnixListener, UnixStream};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::open;
 use crate::net::{ConnectOptions, Endpoint, ListenOptions, NetError};
@@ -106,7 +106,7 @@ pub(super) fn connect(path: &Path, options: &ConnectOptions) -> Result<UnixStrea
 pub(super) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, Endpoint)> {
     let stream: i32 = Type::STREAM.into();
     let with_flags: i32 = Type::STREAM.nonblocking().cloexec().into();
-    let (socket, peer) = SockRef::from(listener).accept4(with_flags & !stream)?;
+    let (socket, peer) = socket2::SockRef::from(listener).accept4(with_flags & !stream)?;
     let peer = peer.as_pathname().map_or(Endpoint::Unnamed, Endpoint::unix);
     Ok((UnixStream::from_std(socket.into()), peer))
 }
@@ -122,7 +122,7 @@ pub(super) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, Endpoin
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn write(stream: &UnixStream, data: &[u8]) -> io::Result<usize> {
     const MSG_NOSIGNAL: i32 = 0x4000;
-    SockRef::from(stream).send_with_flags(data, MSG_NOSIGNAL)
+    socket2::SockRef::from(stream).send_with_flags(data, MSG_NOSIGNAL)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

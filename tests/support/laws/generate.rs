@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::model::{self, Story};
 use super::random::Random;
-use super::scenario::{
-    Act, HostAct, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield,
-};
+use super::scenario::{Act, HostAct, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 
 /// 1/64 s in nanoseconds: exact in binary floats too.
 pub const UNIT: u64 = 15_625_000;
@@ -144,7 +142,10 @@ fn scenario(rng: &mut Random, name: &str, flavour: Flavour) -> Scenario {
     let known = maker.names;
     let policy = maker.policy();
     let host = maker.host();
-    let doers: Vec<Spec> = doers.into_iter().map(|s| aim(maker.rng, s, known)).collect();
+    let doers: Vec<Spec> = doers
+        .into_iter()
+        .map(|s| aim(maker.rng, s, known))
+        .collect();
     let tyme = *rng.pick(&[0, 0, 0, 1]) * rng.from(1, 200) * UNIT;
     Scenario {
         name: name.to_owned(),
@@ -183,7 +184,9 @@ impl Maker<'_> {
         }
         let some = self.rng.from(1, 3);
         let restart = Policy::Restart(u32::try_from(some).expect("small"));
-        *self.rng.pick(&[Policy::Drop, restart, restart, Policy::Ready])
+        *self
+            .rng
+            .pick(&[Policy::Drop, restart, restart, Policy::Ready])
     }
 
     fn spec(&mut self, depth: u64) -> Spec {
@@ -292,20 +295,33 @@ impl Maker<'_> {
         }
         let hooks = [When::Clean, When::Cease, When::Abort, When::Exit];
         if self.rng.percent(flavour.wake / 4) {
-            let at = *self.rng.pick(&[When::Enter, When::Exit, When::Cease, When::Clean]);
+            let at = *self
+                .rng
+                .pick(&[When::Enter, When::Exit, When::Cease, When::Clean]);
             let what = Op::Wake(String::new());
             spec.acts.push(Act { at, what });
         }
         if self.rng.percent(flavour.stop) {
             let at = When::Recur(self.at(5));
             let at = if counts { at } else { When::Exit };
-            let at = if self.rng.percent(25) { *self.rng.pick(&hooks) } else { at };
-            let at = if self.rng.percent(10) { When::Enter } else { at };
+            let at = if self.rng.percent(25) {
+                *self.rng.pick(&hooks)
+            } else {
+                at
+            };
+            let at = if self.rng.percent(10) {
+                When::Enter
+            } else {
+                at
+            };
             spec.acts.push(Act { at, what: Op::Stop });
         }
         if self.rng.percent(flavour.closing_panic) {
             let at = *self.rng.pick(&hooks);
-            spec.acts.push(Act { at, what: Op::Panic });
+            spec.acts.push(Act {
+                at,
+                what: Op::Panic,
+            });
         }
         if self.rng.percent(flavour.enter_fail) {
             let (at, what) = (When::Enter, Op::Fail);
@@ -316,7 +332,10 @@ impl Maker<'_> {
                 let at = When::Recur(self.at(4));
                 spec.acts.push(Act { at, what });
             } else if self.rng.percent(chance / 4) {
-                spec.acts.push(Act { at: When::Enter, what });
+                spec.acts.push(Act {
+                    at: When::Enter,
+                    what,
+                });
             }
         }
     }

@@ -8,9 +8,9 @@ use hio::doing::prelude::*;
 use hio::doing::{Batch, Budget, Cause, Hook, Restarts, Step, Verdict};
 use hio::net::Group;
 
-use super::wakenet::WakeNet;
 use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
 use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
+use super::wakenet::WakeNet;
 
 /// The program's state: what its doers wrote down.
 #[derive(Debug, Default)]
@@ -67,7 +67,9 @@ pub fn play_real(scenario: &Scenario, ready: &[(u64, String)]) -> Story {
 
 /// The group of sockets that a doer of this name has.
 pub fn group_of(name: &str) -> Group {
-    let number = name.bytes().fold(0u32, |n, b| n.wrapping_mul(131).wrapping_add(u32::from(b)));
+    let number = name
+        .bytes()
+        .fold(0u32, |n, b| n.wrapping_mul(131).wrapping_add(u32::from(b)));
     Group::new(number, 0)
 }
 
@@ -188,17 +190,14 @@ fn host(doist: &mut Doist<App>, net: &mut NullNet, op: &HostOp) {
                 Body::Branch(branch) => doist.extend(net, *branch).map(DoerId::from),
                 Body::Plain(parent) => doist.extend(net, parent).map(DoerId::from),
             };
-            done.map(drop).expect("the host extends by doers that enter");
+            done.map(drop)
+                .expect("the host extends by doers that enter");
         }
     }
 }
 
 /// What can be seen after the run.
-pub fn story(
-    doist: &Doist<App>,
-    outcome: Result<Outcome, Fault>,
-    scenario: &Scenario,
-) -> Story {
+pub fn story(doist: &Doist<App>, outcome: Result<Outcome, Fault>, scenario: &Scenario) -> Story {
     let end = |name: &String| {
         let id = doist.app.ids.get(name)?;
         Some(match doist.ended(*id)? {
@@ -400,7 +399,11 @@ impl Script {
     fn words(&self, what: &str, at: When) -> String {
         let name = &self.name;
         // How often a parking parent ran is its own affair.
-        let k = if self.spec.kind == Kind::Parking { 0 } else { self.k };
+        let k = if self.spec.kind == Kind::Parking {
+            0
+        } else {
+            self.k
+        };
         format!("{what}:{name}:{}:{k}", hook_name(at))
     }
 
@@ -508,7 +511,8 @@ impl Doer<App> for Branch {
             self.script.note(cx, "recur");
         }
         self.script.serve(cx);
-        self.script.acts(When::Recur(k), cx, Some(&mut self.deeds))?;
+        self.script
+            .acts(When::Recur(k), cx, Some(&mut self.deeds))?;
         let passed = self.deeds.recur(tyme, cx)?;
         Ok(match passed {
             Done(_) if !self.script.spec.always => passed,

@@ -141,7 +141,11 @@ fn smaller_specs(spec: &Spec) -> Vec<Spec> {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "doist tyme {} tock {} limit {:?}", self.tyme, self.tock, self.limit)?;
+        write!(
+            f,
+            "doist tyme {} tock {} limit {:?}",
+            self.tyme, self.tock, self.limit
+        )?;
         if self.policy != Policy::Rise {
             write!(f, " {:?}", self.policy)?;
         }

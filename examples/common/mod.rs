@@ -1,0 +1,93 @@
+//! What the examples share: their command lines and how they end.
+#![expect(dead_code, reason = "each example uses what it needs")]
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::process::ExitCode;
+
+use hio::doing::Fault;
+use hio::net::Endpoint;
+
+/// Why a program does not start.
+#[derive(Debug)]
+pub(crate) enum Usage {
+    /// It was asked to explain itself.
+    Help,
+    /// The command line makes no sense.
+    Wrong(String),
+}
+
+impl Usage {
+    /// The command line makes no sense, for this reason.
+    pub(crate) fn wrong(why: impl fmt::Display) -> Self {
+        Self::Wrong(why.to_string())
+    }
+}
+
+impl From<lexopt::Error> for Usage {
+    fn from(why: lexopt::Error) -> Self {
+        Self::wrong(why)
+    }
+}
+
+/// Runs a program: 0 when it went well or explained itself, 1 when it failed, 2 when its command
+/// line makes no sense.
+pub(crate) fn run<O>(
+    name: &str,
+    help: &str,
+    options: Result<O, Usage>,
+    program: impl FnOnce(O) -> Result<(), Fault>,
+) -> ExitCode {
+    match options.map(program) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) => {
+            eprintln!("{name}: {fault}");
+            ExitCode::FAILURE
+        }
+        Err(Usage::Help) => {
+            println!("{help}");
+            ExitCode::SUCCESS
+        }
+        Err(Usage::Wrong(why)) => {
+            eprintln!("{name}: {why}\n\n{help}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `HOST:PORT`.
+pub(crate) fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
+    let text = text
+        .to_str()
+        .ok_or_else(|| Usage::wrong("--addr is no text"))?;
+    let at: Endpoint = text.parse().map_err(Usage::wrong)?;
+    match at {
+        Endpoint::Tcp(_) | Endpoint::Name(..) => Ok(at),
+        _ => Err(Usage::wrong(
+            "--addr takes HOST:PORT; for a path use --unix",
+        )),
+    }
+}
+
+/// An address as command lines take it: `HOST:PORT`, or the path.
+pub(crate) fn plain(at: &Endpoint) -> String {
+    match at {
+        Endpoint::Unix(path) => path.display().to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Fills `out` with the content of one message of one connection: the same for the same two
+/// numbers, different for all others.
+pub(crate) fn content(connection: u64, message: u64, out: &mut [u8]) {
+    let mut state = connection.wrapping_mul(0xD134_2543_DE82_EF95) ^ message.wrapping_add(1);
+    for chunk in out.chunks_mut(8) {
+        // SplitMix64.
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let bytes = (z ^ (z >> 31)).to_le_bytes();
+        chunk.copy_from_slice(&bytes[..chunk.len()]);
+    }
+}

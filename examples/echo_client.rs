@@ -1,0 +1,202 @@
+//! Calls an echo server on many connections at once and verifies every byte that comes back.
+//!
+//! ```text
+//! cargo run --release --example echo_client -- --addr 127.0.0.1:5000 --conns 50 --count 1000
+//! ```
+//!
+//! Every message of every connection has content of its own. One JSON line tells how it went; the
+//! exit code is 1 when a byte differed or a connection was lost.
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use common::Usage;
+use hio::doing::prelude::*;
+use hio::link::{Client, Limits, TxError};
+use hio::net::{ConnectOptions, Endpoint, MioNet};
+use lexopt::prelude::*;
+
+const HELP: &str = "\
+Sends messages to an echo server and verifies what comes back.
+
+    echo_client --addr HOST:PORT | --unix PATH [OPTIONS]
+
+    --addr HOST:PORT    call over TCP
+    --unix PATH         call over a Unix socket
+    --conns C           connections at once (default: 1)
+    --count N           messages on each, one after the other (default: 1)
+    --size B            bytes of a message (default: 64)
+
+Prints one JSON line with messages (of all connections), bytes, mismatches, lost (connections),
+seconds and rate (messages a second).";
+
+/// What the command line asks for.
+struct Options {
+    to: Endpoint,
+    conns: u64,
+    count: u64,
+    size: usize,
+}
+
+/// How it goes: the state that all callers share.
+#[derive(Default)]
+struct Totals {
+    messages: u64,
+    bytes: u64,
+    mismatches: u64,
+    lost: u64,
+}
+
+/// One connection: a message, its echo, the next message.
+struct Caller {
+    client: Client,
+    number: u64,
+    count: u64,
+    /// Messages that have come back.
+    done: u64,
+    /// The message in flight, how much of it was queued, and how much has come back.
+    message: Vec<u8>,
+    queued: usize,
+    back: usize,
+    differs: bool,
+}
+
+impl Caller {
+    /// Puts the next message into `message`.
+    fn prepare(&mut self) {
+        common::content(self.number, self.done, &mut self.message);
+        (self.queued, self.back, self.differs) = (0, 0, false);
+    }
+
+    /// Queues as much of the message as there is room for.
+    fn send(&mut self) {
+        match self.client.tx(&self.message[self.queued..]) {
+            Ok(()) => self.queued = self.message.len(),
+            Err(TxError::Full { taken }) => self.queued += taken,
+            Err(_) => {} // the connection's end tells why
+        }
+    }
+
+    /// Compares what has come back.
+    fn receive(&mut self, totals: &mut Totals) {
+        let rx = self.client.rx();
+        let len = rx.len().min(self.message.len() - self.back);
+        self.differs |= rx[..len] != self.message[self.back..][..len];
+        self.back += len;
+        // More than was sent is as wrong as something else.
+        self.differs |= rx.len() > len;
+        totals.bytes += len as u64;
+        let all = rx.len();
+        self.client.consume(all);
+        if self.back == self.message.len() {
+            totals.messages += 1;
+            totals.mismatches += u64::from(self.differs);
+            self.done += 1;
+            self.prepare();
+        }
+    }
+}
+
+impl Doer<Totals> for Caller {
+    fn enter(&mut self, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
+        self.prepare();
+        self.client.open(cx.tyme(), cx.net, cx.ask.owner())?;
+        Ok(Again)
+    }
+
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
+        self.client.service(tyme, cx.net);
+        if !self.client.rx().is_empty() {
+            self.receive(cx.app);
+        }
+        if self.done == self.count && self.client.connected() {
+            return Ok(Done(true));
+        }
+        if let Some(why) = self.client.closed() {
+            eprintln!("connection {}: {why}", self.number);
+            cx.app.lost += 1;
+            return Ok(Done(false));
+        }
+        if self.client.connected() && self.queued < self.message.len() {
+            self.send();
+            self.client.service_sends(tyme, cx.net);
+        }
+        Ok(Park(self.client.due(tyme)))
+    }
+
+    fn exit(&mut self, cx: &mut Cx<'_, Totals>) {
+        self.client.close(cx.net);
+    }
+}
+
+fn main() -> ExitCode {
+    env_logger::init();
+    common::run("echo_client", HELP, options(), call)
+}
+
+fn call(options: Options) -> Result<(), Fault> {
+    let mut net = MioNet::new()?;
+    let mut doist = Doist::new(Totals::default());
+    for number in 0..options.conns {
+        let to = options.to.clone();
+        doist.add(Caller {
+            client: Client::new(to, ConnectOptions::default(), Limits::default()),
+            number,
+            count: options.count,
+            done: 0,
+            message: vec![0; options.size],
+            queued: 0,
+            back: 0,
+            differs: false,
+        });
+    }
+    let start = net.now();
+    doist.run(&mut net)?;
+    report(&doist.app, net.now() - start)
+}
+
+/// The JSON line, and an error when something was wrong.
+fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
+    let seconds = took.as_secs_f64();
+    println!(
+        "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}}}",
+        t.messages,
+        t.bytes,
+        t.mismatches,
+        t.lost,
+        t.messages as f64 / seconds.max(1e-9),
+    );
+    match (t.mismatches, t.lost) {
+        (0, 0) => Ok(()),
+        (0, lost) => Err(Fault::msg(format!("{lost} connections were lost"))),
+        (wrong, _) => Err(Fault::msg(format!("{wrong} messages came back changed"))),
+    }
+}
+
+fn options() -> Result<Options, Usage> {
+    let (mut to, mut conns, mut count, mut size) = (None, 1, 1, 64);
+    let mut args = lexopt::Parser::from_env();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("addr") => to = Some(common::tcp(&args.value()?)?),
+            Long("unix") => to = Some(Endpoint::unix(args.value()?)),
+            Long("conns") => conns = args.value()?.parse()?,
+            Long("count") => count = args.value()?.parse()?,
+            Long("size") => size = args.value()?.parse()?,
+            Short('h') | Long("help") => return Err(Usage::Help),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let to = to.ok_or_else(|| Usage::wrong("--addr or --unix is wanted"))?;
+    if conns == 0 || size == 0 {
+        return Err(Usage::wrong("--conns and --size must be at least 1"));
+    }
+    Ok(Options {
+        to,
+        conns,
+        count,
+        size,
+    })
+}
