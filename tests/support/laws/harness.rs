@@ -61,7 +61,6 @@ pub fn play_real(scenario: &Scenario, ready: &[(u64, String)]) -> Story {
     quiet_panics();
     let mut net = WakeNet::new(ready.iter().map(|(at, name)| (*at, group_of(name))));
     let (doist, outcome) = build(scenario).with_pace(Pace::Real).run_kept(&mut net);
-    assert!(!net.busy_loop, "a busy loop: {:?}", net.polls.last());
     story(&doist, outcome, scenario)
 }
 
