@@ -3,18 +3,22 @@
 //!
 //! Needs a Python with hio 0.6.10; without one each test prints `skipped: …` and passes.
 
-#[path = "interop/programs.rs"]
+#![cfg(target_os = "linux")]
+
+#[path = "interop/foreign.rs"]
+mod foreign;
+#[expect(dead_code, reason = "these stories need only some of it")]
 mod programs;
 
 use std::process::Command;
 
-use programs::{Program, echo_server, end_well, example, hio_python, script};
+use foreign::{Program, echo_client, echo_server, end_well, hio_python, script};
 
 /// hio's client against our echo server: it checks every byte of its messages.
 fn hio_client(more: &[&str]) {
     let Some(python) = hio_python() else { return };
-    let (server, addr) = echo_server(&[]);
-    let (host, port) = addr.rsplit_once(':').expect("HOST:PORT");
+    let server = echo_server(&[]);
+    let (host, port) = server.addr.rsplit_once(':').expect("HOST:PORT");
     let mut command = Command::new(python);
     command
         .arg(script("hio_peer.py"))
@@ -44,11 +48,8 @@ fn hio_serves(of_server: &[&str], of_client: &[&str]) {
     let Some((server, port)) = hio_server(of_server) else {
         return;
     };
-    let mut command = Command::new(example("echo_client"));
-    command
-        .args(["--addr", &format!("127.0.0.1:{port}")])
-        .args(of_client);
-    let (well, said) = Program::start("echo_client", &mut command).finish();
+    let addr = format!("127.0.0.1:{port}");
+    let (well, said) = echo_client(&[&["--addr", &addr], of_client].concat());
     assert!(well && said.contains("\"mismatches\""), "{said}");
     server.terminate();
     let (well, said) = server.finish();
@@ -101,10 +102,11 @@ fn hio_server_closes_while_we_send() {
     let Some((server, port)) = hio_server(&["--close-after", "20000"]) else {
         return;
     };
-    let mut command = Command::new(example("echo_client"));
-    command.args(["--addr", &format!("127.0.0.1:{port}")]);
-    command.args(["--conns", "2", "--count", "1000", "--size", "9000"]);
-    let (well, said) = Program::start("echo_client", &mut command).finish();
+    let addr = format!("127.0.0.1:{port}");
+    let of_client = [
+        "--addr", &addr, "--conns", "2", "--count", "1000", "--size", "9000",
+    ];
+    let (well, said) = echo_client(&of_client);
     assert!(
         !well,
         "not all messages came back, so the client must not end well: {said}"
