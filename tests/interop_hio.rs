@@ -11,6 +11,13 @@ mod foreign;
 mod programs;
 
 use std::process::Command;
+use std::sync::mpsc::channel;
+
+use hio::doers::EachServerDoer;
+use hio::doing::StopHandle;
+use hio::doing::prelude::*;
+use hio::link::{Limits, Remoter, Server};
+use hio::net::{Endpoint, ListenOptions, MioNet};
 
 use foreign::{Program, echo_client, echo_server, end_well, hio_python, script};
 
@@ -113,4 +120,67 @@ fn hio_server_closes_while_we_send() {
     );
     server.terminate();
     assert!(server.finish().0);
+}
+
+/// A server on a thread of its own: it echoes, and closes a connection after so many bytes.
+fn closing_after(bytes: usize) -> (String, StopHandle, std::thread::JoinHandle<Outcome>) {
+    let (tell, told) = channel();
+    let serving = std::thread::spawn(move || {
+        let mut net = MioNet::new().expect("a net");
+        let at = Endpoint::host("127.0.0.1", 0);
+        let server = Server::new(at, ListenOptions::default(), Limits::default());
+        let mut echoed = std::collections::BTreeMap::new();
+        let mut doist = Doist::new(());
+        let doer = doist.add(EachServerDoer::new(server, move |ix: &mut Remoter| {
+            let sum = echoed.entry(ix.id()).or_insert(0);
+            *sum += ix.rx().len();
+            // What does not fit the queue is lost with the close; hio sends no more than fits.
+            let _ = ix.echo();
+            if *sum >= bytes {
+                ix.close();
+            }
+        }));
+        doist.enter(&mut net).expect("a free port");
+        let at = doist.get(doer).expect("it is open").server().ha().clone();
+        tell.send((at, doist.stop_handle()))
+            .expect("the test waits for it");
+        doist.run(&mut net).expect("no doer fails")
+    });
+    let (at, stop) = told.recv().expect("it listens");
+    (at.port().expect("TCP").to_string(), stop, serving)
+}
+
+/// Runs hio's client against it.
+fn hio_calls(port: &str, more: &[&str]) -> Option<(bool, String)> {
+    let mut command = Command::new(hio_python()?);
+    command
+        .arg(script("hio_peer.py"))
+        .args(["call", "--port", port])
+        .args(more);
+    Some(Program::start("hio client", &mut command).finish())
+}
+
+#[test]
+fn our_server_closes_in_order_and_hio_sees_its_cutoff() {
+    let (port, stop, serving) = closing_after(1000);
+    let more = ["--sizes", "400,600", "--messages", "0", "--expect-cutoff"];
+    if let Some((well, said)) = hio_calls(&port, &more) {
+        assert!(well, "{said}");
+    }
+    stop.stop();
+    assert_eq!(serving.join().expect("it does not panic"), Outcome::Stopped);
+}
+
+#[test]
+fn our_server_closes_while_hio_sends() {
+    let (port, stop, serving) = closing_after(100_000);
+    if let Some((well, said)) = hio_calls(&port, &["--sizes", "1048576", "--messages", "0"]) {
+        assert!(!well && said.contains("bytes back"), "{said}");
+        // The server lives and serves the next one.
+        let (well, said) =
+            hio_calls(&port, &["--sizes", "5000", "--messages", "0"]).expect("it is there");
+        assert!(well, "{said}");
+    }
+    stop.stop();
+    assert_eq!(serving.join().expect("it does not panic"), Outcome::Stopped);
 }
