@@ -143,11 +143,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             if cx.ask.hub.stop && cx.ask.hub.chain.len() == 1 {
                 return Ok(true);
             }
-            let found = if whole {
-                next_due(sched, self.walk)
-            } else {
-                next_woken(sched, self.walk)
-            };
+            let found = next_due(sched, self.walk, whole);
             let Some((index, run)) = found else {
                 return Ok(true);
             };
@@ -408,7 +404,34 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
 /// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
 /// for.
-fn next_due(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
+#[inline]
+fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
+    if !whole || (sched.always.is_empty() && sched.soon.is_empty()) {
+        return next_in(&sched.woken, walk);
+    }
+    if sched.always.is_empty() && sched.woken.is_empty() {
+        return next_in(&sched.soon, walk);
+    }
+    next_of_all(sched, walk)
+}
+
+/// The next slot that is in one set, when no other counts.
+#[inline]
+fn next_in(bits: &Bits, walk: Walk) -> Option<(usize, usize)> {
+    if bits.is_empty() || walk.cursor >= walk.end {
+        return None;
+    }
+    let mut word = walk.cursor / 64;
+    let mut due = bits.word(word) & u64::MAX << (walk.cursor % 64);
+    if due == 0 {
+        word = bits.next_word(word + 1)?;
+        due = bits.word(word);
+    }
+    let index = word * 64 + due.trailing_zeros() as usize;
+    (index < walk.end).then_some((index, 0))
+}
+
+fn next_of_all(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
     let Walk { cursor, end, .. } = walk;
     let mut word = cursor / 64;
     let mut mask = u64::MAX << (cursor % 64);
@@ -433,22 +456,6 @@ fn next_due(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
         return Some((index, run.min(end - index)));
     }
     None
-}
-
-/// The next woken slot.
-#[inline]
-fn next_woken(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
-    if sched.woken.is_empty() {
-        return None;
-    }
-    let mut word = walk.cursor / 64;
-    let mut due = sched.woken.word(word) & u64::MAX << (walk.cursor % 64);
-    if due == 0 {
-        word = sched.woken.next_word(word + 1)?;
-        due = sched.woken.word(word);
-    }
-    let index = word * 64 + due.trailing_zeros() as usize;
-    (index < walk.end).then_some((index, 0))
 }
 
 /// The first word at or after `from` in which somebody is due.
