@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::accepts::Accepts;
 use super::events::Events;
-use super::link::{News, Shared, Turn};
+use super::link::{Shared, Turn};
+use super::news::News;
 use super::table::Table;
 use super::{
     CloseReason, Event, Limits, Link, ListenerLost, OpenError, Pause, Received, Remoter, RemoterId,
@@ -62,6 +63,8 @@ pub struct Server {
     marks: Vec<Sid>,
     /// Scratch: kept for its storage.
     turns: Vec<RemoterId>,
+    /// Scratch: kept for its storage.
+    notable: Vec<(RemoterId, News)>,
 }
 
 /// Opening, closing, looking at the whole.
@@ -88,6 +91,7 @@ impl Server {
             ended: Vec::new(),
             marks: Vec::new(),
             turns: Vec::new(),
+            notable: Vec::new(),
         }
     }
 
@@ -338,9 +342,7 @@ impl Server {
         if !self.asked.is_empty() {
             self.acts_each(tyme, net, &mut each);
         }
-        for &sid in &marks {
-            self.turn_each(sid, tyme, net, &mut each);
-        }
+        self.turns_each(&marks, tyme, net, &mut each);
         marks.clear();
         self.marks = marks;
         if self.table.due() <= tyme {
@@ -425,7 +427,7 @@ impl Server {
         self.table.expired(tyme, &mut turns);
         for id in turns.drain(..) {
             if self.expire(id, tyme, net) {
-                self.show(id, News::closed(), tyme, net);
+                self.show(id, News::CLOSED, tyme, net);
             }
         }
         self.turns = turns;
@@ -613,6 +615,8 @@ impl Server {
                         None => return Ok(false),
                     }
                 }
+                // All it had time for had died while they waited: more may wait.
+                Err(NetError::Aborted) => return Ok(true),
                 Err(why) => {
                     self.refused(why, tyme)?;
                     return Ok(false);
@@ -646,28 +650,40 @@ impl Server {
         Ok(())
     }
 
-    /// The turn of a connection that is ready: the path of every message.
-    fn turn_each(
+    /// The turns of the connections that are ready: the path of every message.
+    fn turns_each(
         &mut self,
-        sid: Sid,
+        marks: &[Sid],
         tyme: Tyme,
         net: &mut dyn Net,
         each: &mut impl FnMut(&mut Remoter),
     ) {
-        let Some(ix) = self.table.on(sid) else {
-            return;
-        };
-        let shared = &mut self.shared;
+        let (table, shared) = (&mut self.table, &mut self.shared);
         let mut turn = Turn { tyme, net, shared };
-        let news = ix.listen(&mut turn);
-        let news = attend(ix, news, &mut turn, each);
-        let id = ix.id();
-        if ix.take_rearm() {
-            self.table.arm(id.key());
+        for &sid in marks {
+            let Some(ix) = table.on(sid) else {
+                continue;
+            };
+            let news = ix.listen(&mut turn);
+            let news = attend(ix, news, &mut turn, each);
+            if news.notable() || ix.needs_arming() {
+                self.notable.push((ix.id(), news));
+            }
         }
-        if news.notable() {
+        if !self.notable.is_empty() {
+            self.note(tyme, net);
+        }
+    }
+
+    /// What else is to be done for connections that had their turn.
+    #[cold]
+    fn note(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let mut notable = std::mem::take(&mut self.notable);
+        for (id, news) in notable.drain(..) {
+            self.table.arm(id.key());
             self.report_each(id, news, tyme, net);
         }
+        self.notable = notable;
     }
 
     /// The turns of the connections that were asked something between services.
@@ -682,9 +698,7 @@ impl Server {
             let mut turn = Turn { tyme, net, shared };
             let news = ix.act(&mut turn);
             let news = attend(ix, news, &mut turn, each);
-            if ix.take_rearm() {
-                self.table.arm(id.key());
-            }
+            self.table.arm(id.key());
             self.report_each(id, news, tyme, net);
         }
         self.turns = turns;
@@ -699,7 +713,7 @@ impl Server {
                 if let Some(ix) = self.table.get_mut(id) {
                     each(ix);
                 }
-                self.report_each(id, News::closed(), tyme, net);
+                self.report_each(id, News::CLOSED, tyme, net);
             }
         }
         self.turns = turns;
@@ -721,7 +735,7 @@ impl Server {
     /// As [`report`](Self::report), and forgets a connection that ended: it had its last call.
     fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.report(id, news, tyme, net);
-        if news.closed {
+        if news.has(News::CLOSED) {
             self.table.remove(id);
         }
     }
@@ -736,9 +750,7 @@ impl Server {
         let news = ix.listen(&mut turn);
         ix.rest(&mut turn.shared.pool);
         let id = ix.id();
-        if ix.take_rearm() {
-            self.table.arm(id.key());
-        }
+        self.table.arm(id.key());
         if news.any() {
             self.show(id, news, tyme, net);
         }
@@ -763,22 +775,20 @@ impl Server {
         let mut turn = Turn { tyme, net, shared };
         let news = ix.act(&mut turn);
         ix.rest(&mut turn.shared.pool);
-        if ix.take_rearm() {
-            self.table.arm(id.key());
-        }
+        self.table.arm(id.key());
         (!ended).then_some(news)
     }
 
     /// Makes news visible to who looks after the service.
     fn show(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.ready.push(id);
-        if news.received {
+        if news.has(News::RECEIVED) {
             self.tell(Event::Received(id));
         }
         self.report(id, news, tyme, net);
-        if news.closed {
+        if news.has(News::CLOSED) {
             self.ended.push(id);
-        } else if news.cutoff {
+        } else if news.has(News::CUTOFF) {
             // It closes in the next service, unless the user has something to say.
             if let Some(ix) = self.table.get_mut(id) {
                 if ix.touch() {
@@ -790,13 +800,13 @@ impl Server {
 
     /// Events of what is rarer than bytes; a connection that ended makes room for others.
     fn report(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
-        if news.drained {
+        if news.has(News::DRAINED) {
             self.tell(Event::Drained(id));
         }
-        if news.cutoff {
+        if news.has(News::CUTOFF) {
             self.tell(Event::Cutoff(id));
         }
-        if news.closed {
+        if news.has(News::CLOSED) {
             let reason = self.table.get(id).and_then(|ix| ix.closed());
             let reason = reason.unwrap_or(CloseReason::Aborted);
             log::debug!("connection {id} of {}: {reason}", self.ha);
@@ -817,11 +827,12 @@ impl Server {
         };
         let shared = &mut self.shared;
         ix.end(reason, &mut Turn { tyme, net, shared });
-        self.report(id, News::closed(), tyme, net);
+        self.report(id, News::CLOSED, tyme, net);
     }
 }
 
 /// Shows news to the user, carries out what is asked in return, and shows the end if that is one.
+#[inline(always)]
 fn attend(
     ix: &mut Remoter,
     mut news: News,
@@ -832,7 +843,7 @@ fn attend(
         ix.lend(&mut turn.shared.pool);
         each(ix);
         let done = ix.act(turn);
-        if done.closed && !news.closed {
+        if done.has(News::CLOSED) && !news.has(News::CLOSED) {
             each(ix);
         }
         news = news.and(done);

@@ -145,6 +145,10 @@ impl Table {
         let Some(remoter) = self.remoters.get_mut(key as usize) else {
             return;
         };
+        if !remoter.needs_arming() {
+            return;
+        }
+        remoter.armed();
         let (idle, hard) = remoter.deadlines();
         let armed = &mut self.armed[key as usize];
         if idle < armed.idle {
@@ -178,9 +182,10 @@ impl Table {
                 continue;
             }
             *counts = Tyme::NEVER;
-            let Some(remoter) = self.remoters.get(key as usize >> 1) else {
+            let Some(remoter) = self.remoters.get_mut(key as usize >> 1) else {
                 continue;
             };
+            remoter.disarmed();
             let (idle, hard) = remoter.deadlines();
             if idle.min(hard) <= tyme {
                 out.push(remoter.id());
