@@ -62,7 +62,7 @@ pub struct Link {
 enum State {
     Connecting,
     Open,
-    Draining(CloseReason),
+    Draining,
     Closed(CloseReason),
 }
 
@@ -223,7 +223,8 @@ impl Link {
         match self.state {
             State::Connecting | State::Open if !self.finish => Ok(()),
             State::Connecting | State::Open => Err(TxError::Shut),
-            State::Draining(reason) | State::Closed(reason) => Err(TxError::Closed(reason)),
+            State::Draining => Err(TxError::Closed(CloseReason::Closed)),
+            State::Closed(reason) => Err(TxError::Closed(reason)),
         }
     }
 
@@ -237,7 +238,15 @@ impl Link {
     /// (what it still sends is dropped), all within [`Limits::drain`] and [`Limits::linger`].
     /// What was received stays readable.
     pub fn close(&mut self) {
-        self.close_for(CloseReason::Closed);
+        match self.state {
+            State::Connecting => self.abort(),
+            State::Open => {
+                self.state = State::Draining;
+                self.hard = Tyme::NEVER;
+                self.asked = true;
+            }
+            State::Draining | State::Closed(_) => {}
+        }
     }
 
     /// Breaks the connection off at the end of this turn. The peer sees a reset; what is queued
@@ -267,18 +276,6 @@ impl Link {
         self.active = tyme;
         self.rearm = true;
         self.asked = true;
-    }
-
-    fn close_for(&mut self, reason: CloseReason) {
-        match self.state {
-            State::Connecting => self.abort(),
-            State::Open => {
-                self.state = State::Draining(reason);
-                self.hard = Tyme::NEVER;
-                self.asked = true;
-            }
-            State::Draining(_) | State::Closed(_) => {}
-        }
     }
 }
 
@@ -379,7 +376,7 @@ impl Link {
 
     #[cold]
     fn listen_while_closing(&mut self, turn: &mut Turn<'_>) -> News {
-        if let State::Draining(_) = self.state {
+        if self.state == State::Draining {
             self.discard(turn);
             // Acting on it sends the rest, or sees that the peer has ended its side.
             return self.act_otherwise(turn).without(News::DRAINED);
@@ -566,12 +563,12 @@ impl Link {
         let mut news = News::NONE;
         if self.abort {
             self.reset(CloseReason::Aborted, turn);
-        } else if matches!(self.state, State::Open | State::Draining(_)) {
+        } else if matches!(self.state, State::Open | State::Draining) {
             news = self.send_on(turn);
             if self.tx.is_empty() {
                 self.settle(turn);
             }
-            if let State::Draining(_) = self.state {
+            if self.state == State::Draining {
                 self.drain(turn);
             }
             if self.full {
@@ -587,8 +584,8 @@ impl Link {
     /// All is sent: ends our side if wished, and the whole when both sides have ended.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Draining(reason) if self.cutoff => self.end(reason, turn),
-            State::Draining(_) if !self.shut => {
+            State::Draining if self.cutoff => self.end(CloseReason::Closed, turn),
+            State::Draining if !self.shut => {
                 self.shut_send(turn);
                 self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
                 self.rearm = true;
@@ -634,7 +631,7 @@ impl Link {
     /// Reads on when the user has consumed: the socket may have been readable all the while, and
     /// then tells of no new edge.
     fn resume(&mut self, turn: &mut Turn<'_>) {
-        let closing = matches!(self.state, State::Draining(_));
+        let closing = self.state == State::Draining;
         if closing || self.rx.len() < turn.shared.limits.rx_cap {
             self.full = false;
             turn.net.mark(self.sid);
@@ -645,7 +642,7 @@ impl Link {
     pub(super) fn deadlines(&self) -> (Tyme, Tyme) {
         match self.state {
             State::Open => (self.idle(), self.hard),
-            State::Draining(_) => (Tyme::NEVER, self.hard),
+            State::Draining => (Tyme::NEVER, self.hard),
             State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
         }
     }
@@ -676,8 +673,8 @@ impl Link {
             State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
             State::Open if late => self.end(CloseReason::PeerClosed, turn),
             State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
-            State::Draining(_) if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
-            State::Draining(_) if late => self.reset(CloseReason::DrainTimedOut, turn),
+            State::Draining if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
+            State::Draining if late => self.reset(CloseReason::DrainTimedOut, turn),
             _ => return false,
         }
         true
