@@ -349,7 +349,7 @@ fn a7_nothing_is_done_for_idle_connections() {
         }
         net.calls
     };
-    assert_eq!(work(10), work(1000));
+    assert_eq!(work(10), work(300));
 }
 
 #[test]

@@ -237,6 +237,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn behaves_like_a_deque(ops in proptest::collection::vec(op(), 1..60)) {
             let (mut buffer, mut pool) = (Buffer::new(), Pool::default());
@@ -271,7 +272,8 @@ mod tests {
                 }
                 most = most.max(model.len());
                 prop_assert_eq!(buffer.len(), model.len());
-                prop_assert!(buffer.data().iter().eq(model.iter()));
+                let (front, back) = model.as_slices();
+                prop_assert!(buffer.data().starts_with(front) && buffer.data().ends_with(back));
                 prop_assert!(buffer.capacity() <= 4 * most + LARGE);
             }
         }
