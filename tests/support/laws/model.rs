@@ -371,7 +371,8 @@ impl Model {
         let runs = if self.wake_pass {
             match deed.due {
                 Due::Parked(_) => deed.woken,
-                _ => self.has_woken(deed.node),
+                Due::EveryTick => self.has_woken(deed.node),
+                Due::At(_) => false, // a parent's first turn is on a tick too
             }
         } else {
             match deed.due {
@@ -388,7 +389,8 @@ impl Model {
         self.nodes[node].spec.kind.parks(self.nodes[node].tock)
             && self.nodes[node].deeds.iter().any(|d| match d.due {
                 Due::Parked(_) => d.woken,
-                _ => self.has_woken(d.node),
+                Due::EveryTick => self.has_woken(d.node),
+                Due::At(_) => false,
             })
     }
 
