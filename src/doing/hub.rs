@@ -316,18 +316,25 @@ impl Hub {
 
     /// Wakes a doer: `me` is the one that runs. Only a parked one can be woken (law P1).
     pub(super) fn wake(&mut self, me: u32, id: DoerId) {
+        let runs = self.runs(me, id.index);
         let Some(place) = self.places.get_mut(id.index as usize) else {
             return;
         };
         if place.generation != id.generation {
             return;
         }
-        if id.index == me || self.chain.contains(&id.index) {
+        if runs {
             place.rewake = true; // counts once its recur has returned
             self.attention = true;
         } else if place.life == Life::Parked {
             self.mark(me, id.index);
         }
+    }
+
+    /// Whether the recur or enter of a doer is under way.
+    #[inline]
+    fn runs(&self, me: u32, place: u32) -> bool {
+        place == me || (!self.chain.is_empty() && self.chain.contains(&place))
     }
 
     /// Marks a parked doer and its parked ancestors, up to the first that is not parked: that one
@@ -340,8 +347,7 @@ impl Hub {
             let Place {
                 sched, slot, life, ..
             } = self.places[place as usize];
-            let running = place == me || self.chain.contains(&place);
-            if running {
+            if self.runs(me, place) {
                 return; // and so are all above it
             }
             if life != Life::Parked {

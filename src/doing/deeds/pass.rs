@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::doing::bits::Bits;
 use crate::doing::cx::What;
 use crate::doing::deed::Turn;
 use crate::doing::doer::{Ended, Next};
@@ -141,7 +142,12 @@ impl<A: ?Sized + 'static> Deeds<A> {
             if cx.ask.hub.stop && cx.ask.hub.chain.len() == 1 {
                 return Ok(true);
             }
-            let Some((index, run)) = next_due(sched, self.walk, whole) else {
+            let found = if whole {
+                next_due(sched, self.walk)
+            } else {
+                next_woken(sched, self.walk)
+            };
+            let Some((index, run)) = found else {
                 return Ok(true);
             };
             if self.walk.left == 0 || (!self.walk.until.is_never() && self.spent(cx)) {
@@ -279,6 +285,13 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let slot = &mut self.slots[index];
         let was = slot.state;
         let sched = &mut hub.scheds[self.sched as usize];
+        if let Turn::Park(until) = turn {
+            // As before, and nobody has asked for anything: nothing changes.
+            let armed = slot.armed || until.is_never();
+            if was == State::Parked && slot.due == until && armed && !hub.attention {
+                return;
+            }
+        }
         let parks = matches!(turn, Turn::Park(_));
         if !parks && (was == State::Parked || hub.attention) {
             let known = &mut hub.places[slot.place as usize];
@@ -317,7 +330,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         let slot = &mut self.slots[index];
         if slot.armed && slot.due == due {
-            return; // parked until the same moment as before
+            return;
         }
         self.armed -= usize::from(std::mem::take(&mut slot.armed));
         slot.due = due;
@@ -398,19 +411,16 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
 /// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
 /// for.
-fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
+fn next_due(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
     let Walk { cursor, end, .. } = walk;
     let mut word = cursor / 64;
     let mut mask = u64::MAX << (cursor % 64);
     while word * 64 < end {
-        let (mut once, mut always) = (sched.woken.word(word), 0);
-        if whole {
-            once |= sched.soon.word(word);
-            always = sched.always.word(word);
-        }
+        let once = sched.woken.word(word) | sched.soon.word(word);
+        let always = sched.always.word(word);
         let due = (once | always) & mask;
         if due == 0 {
-            word = next_word(sched, word + 1, whole)?;
+            word = next_word(sched, word + 1)?;
             mask = u64::MAX;
             continue;
         }
@@ -428,13 +438,28 @@ fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
     None
 }
 
-/// The first word at or after `from` in which somebody is due.
-fn next_word(sched: &Sched, from: usize, whole: bool) -> Option<usize> {
-    let mut next = sched.woken.next_word(from).unwrap_or(usize::MAX);
-    if whole {
-        next = next.min(sched.soon.next_word(from).unwrap_or(usize::MAX));
-        next = next.min(sched.always.next_word(from).unwrap_or(usize::MAX));
+/// The next woken slot.
+#[inline]
+fn next_woken(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
+    if sched.woken.is_empty() {
+        return None;
     }
+    let mut word = walk.cursor / 64;
+    let mut due = sched.woken.word(word) & u64::MAX << (walk.cursor % 64);
+    if due == 0 {
+        word = sched.woken.next_word(word + 1)?;
+        due = sched.woken.word(word);
+    }
+    let index = word * 64 + due.trailing_zeros() as usize;
+    (index < walk.end).then_some((index, 0))
+}
+
+/// The first word at or after `from` in which somebody is due.
+fn next_word(sched: &Sched, from: usize) -> Option<usize> {
+    let next = |bits: &Bits| bits.next_word(from).unwrap_or(usize::MAX);
+    let next = next(&sched.woken)
+        .min(next(&sched.soon))
+        .min(next(&sched.always));
     (next != usize::MAX).then_some(next)
 }
 
