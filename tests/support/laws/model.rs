@@ -99,6 +99,7 @@ enum Verdict {
     Restart,
 }
 
+#[derive(Debug)]
 struct Node {
     spec: Arc<Spec>,
     name: Arc<str>,
@@ -117,6 +118,7 @@ struct Node {
 }
 
 /// The run of one scenario.
+#[derive(Debug)]
 pub struct Model {
     nodes: Vec<Node>,
     known: BTreeMap<String, Life>,
