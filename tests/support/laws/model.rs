@@ -56,8 +56,9 @@ pub struct Flaw {
 
 const ROOT: usize = 0;
 const NEVER: u64 = u64::MAX;
-/// A run that goes on longer than this is given up.
+/// A run that goes on longer than this is given up: so many events and so many more a doer.
 const EVENTS_MAX: usize = 2000;
+const EVENTS_EACH: usize = 50;
 const PASSES_MAX: u64 = 20_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -216,7 +217,9 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
+            if self.trace.len() > EVENTS_MAX + EVENTS_EACH * self.nodes.len()
+                || self.ticks > PASSES_MAX
+            {
                 return None;
             }
         }
@@ -272,7 +275,9 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
+            if self.trace.len() > EVENTS_MAX + EVENTS_EACH * self.nodes.len()
+                || self.ticks > PASSES_MAX
+            {
                 return None;
             }
         }
