@@ -69,6 +69,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             self.set_out(cx.ask.hub);
         }
         self.walk.owner = me;
+        self.walk.asked = cx.ask.queue.len();
         self.walk.collected = cx.ask.hub.collected.len();
         self.walk.left = slice.doers;
         self.walk.until = slice.until;
@@ -179,12 +180,11 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let tyme = cx.ask.hub.tyme;
         let timed = !self.walk.until.is_never();
         let run = if timed { run.min(1) } else { run };
-        let mut cx = below(cx, &mut self.queue);
         let me = cx.ask.me;
         for (n, slot) in self.slots[from..from + run].iter_mut().enumerate() {
             let Some(deed) = &mut slot.deed else { continue };
             me.set(slot.place);
-            let turn = deed.recur(tyme, &mut cx);
+            let turn = deed.recur(tyme, cx);
             if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
                 self.walk.left -= n;
                 return Some((from + n, turn));
@@ -208,7 +208,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             return self.run_watched(index, cx);
         }
         match &mut self.slots[index].deed {
-            Some(deed) => deed.recur(tyme, &mut below(cx, &mut self.queue)),
+            Some(deed) => deed.recur(tyme, cx),
             None => Turn::Tick,
         }
     }
@@ -225,7 +225,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         let measured = cx.ask.hub.stats.is_some();
         let begun = if measured { cx.net.now() } else { Tyme::ZERO };
-        let turn = deed.recur(tyme, &mut below(cx, &mut self.queue));
+        let turn = deed.recur(tyme, cx);
         if measured {
             let busy = cx.net.now().since(begun);
             let missed = match (&turn, state) {
@@ -250,13 +250,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         if matches!(turn, Turn::Tick | Turn::After(_) | Turn::Park(_)) {
             self.settle(index, turn, cx.ask.hub);
-            if self.queue.is_empty() {
+            if cx.ask.queue.len() == self.walk.asked {
                 return Ok(());
             }
         } else if !self.conclude(index, turn, cx)? {
             return Ok(());
         }
-        let result = self.carry_out(cx);
+        let result = self.carry_out(self.walk.asked, cx);
+        self.walk.asked = cx.ask.queue.len();
         self.walk.collected = cx.ask.hub.collected.len();
         result
     }
@@ -266,7 +267,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let mut counts = true;
         if let Turn::Failed(fault) = turn {
             counts = false;
-            self.queue.clear();
+            cx.ask.queue.truncate(self.walk.asked);
             let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
             if let Some(again) = self.give_up(index, fault, cx)? {
                 self.begin(vec![again], cx, true)?;
@@ -344,30 +345,26 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
     }
 
-    /// Carries out what the children asked of this scheduler, and passes on what is the root's.
-    pub(super) fn carry_out(&mut self, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
-        if self.queue.is_empty() {
+    /// Carries out what the children asked of this scheduler, the requests from `asked` on, and
+    /// leaves there what is the root's.
+    pub(super) fn carry_out(&mut self, asked: usize, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        if cx.ask.queue.len() == asked {
             return Ok(());
         }
-        let mut asked = std::mem::replace(&mut self.queue, std::mem::take(&mut self.spare));
-        let mut result = Ok(());
-        for Request { root, what } in asked.drain(..) {
-            if result.is_err() {
-                break;
-            }
-            if root && cx.ask.hub.scheds[self.sched as usize].owner != NOBODY {
-                cx.ask.queue.push(Request { root, what });
-                cx.ask.hub.attention = true;
+        let is_root = cx.ask.hub.scheds[self.sched as usize].owner == NOBODY;
+        let requests: Vec<_> = cx.ask.queue.drain(asked..).collect();
+        for Request { root, what } in requests {
+            if root && !is_root {
+                cx.ask.push(Request { root, what });
                 continue;
             }
             match what {
-                What::Extend(new) => result = self.begin(new, cx, true),
+                What::Extend(new) => self.begin(new, cx, true)?,
                 What::Remove(ids) => self.remove(&ids, cx),
                 What::Stop => cx.ask.hub.stop = true,
             }
         }
-        self.spare = asked;
-        result
+        Ok(())
     }
 
     /// Closes the holes. Only between passes.
