@@ -113,10 +113,17 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let deed = self.dismiss(index, Ended::Aborted, Some(&fault), cx);
         let place = self.slots[index].place;
         let tyme = cx.ask.hub.tyme;
-        let verdict = self
-            .supervisor
-            .as_mut()
-            .map_or(Verdict::Rise, |s| s(tyme, &fault));
+        let verdict = match &mut self.supervisor {
+            None => Verdict::Rise,
+            // It is the program's own code: when it panics, nobody has saved the doer.
+            Some(decide) => match catch_unwind(AssertUnwindSafe(|| decide(tyme, &fault))) {
+                Ok(verdict) => verdict,
+                Err(panic) => {
+                    cx.ask.hub.collect(Fault::panicked(&*panic));
+                    Verdict::Rise
+                }
+            },
+        };
         let Some(deed) = deed else { return Err(fault) };
         if verdict == Verdict::Restart {
             log::warn!("restarted: {fault}");

@@ -56,8 +56,9 @@ pub struct Flaw {
 
 const ROOT: usize = 0;
 const NEVER: u64 = u64::MAX;
-/// A run that goes on longer than this is given up.
+/// A run that goes on longer than this is given up: so many events and so many more a doer.
 const EVENTS_MAX: usize = 2000;
+const EVENTS_EACH: usize = 50;
 const PASSES_MAX: u64 = 20_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +100,7 @@ enum Verdict {
     Restart,
 }
 
+#[derive(Debug)]
 struct Node {
     spec: Arc<Spec>,
     name: Arc<str>,
@@ -117,6 +119,7 @@ struct Node {
 }
 
 /// The run of one scenario.
+#[derive(Debug)]
 pub struct Model {
     nodes: Vec<Node>,
     known: BTreeMap<String, Life>,
@@ -214,7 +217,9 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
+            if self.trace.len() > EVENTS_MAX + EVENTS_EACH * self.nodes.len()
+                || self.ticks > PASSES_MAX
+            {
                 return None;
             }
         }
@@ -270,7 +275,9 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
+            if self.trace.len() > EVENTS_MAX + EVENTS_EACH * self.nodes.len()
+                || self.ticks > PASSES_MAX
+            {
                 return None;
             }
         }
@@ -371,7 +378,8 @@ impl Model {
         let runs = if self.wake_pass {
             match deed.due {
                 Due::Parked(_) => deed.woken,
-                _ => self.has_woken(deed.node),
+                Due::EveryTick => self.has_woken(deed.node),
+                Due::At(_) => false, // a parent's first turn is on a tick too
             }
         } else {
             match deed.due {
@@ -388,7 +396,8 @@ impl Model {
         self.nodes[node].spec.kind.parks(self.nodes[node].tock)
             && self.nodes[node].deeds.iter().any(|d| match d.due {
                 Due::Parked(_) => d.woken,
-                _ => self.has_woken(d.node),
+                Due::EveryTick => self.has_woken(d.node),
+                Due::At(_) => false,
             })
     }
 
