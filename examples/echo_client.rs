@@ -114,14 +114,15 @@ impl Doer<Totals> for Caller {
         if self.done == self.count && self.client.connected() {
             return Ok(Done(true));
         }
+        if self.client.connected() && self.queued < self.message.len() {
+            self.send();
+            self.client.service_sends(tyme, cx.net);
+        }
+        // Sending may have been the end of it, too.
         if let Some(why) = self.client.closed() {
             eprintln!("connection {}: {why}", self.number);
             cx.app.lost += 1;
             return Ok(Done(false));
-        }
-        if self.client.connected() && self.queued < self.message.len() {
-            self.send();
-            self.client.service_sends(tyme, cx.net);
         }
         Ok(Park(self.client.due(tyme)))
     }
