@@ -118,7 +118,7 @@ impl Doer<Totals> for Caller {
             self.send();
             self.client.service_sends(tyme, cx.net);
         }
-        // Sending may have been the end of it, too.
+        // Asked after sending: that may have been its end.
         if let Some(why) = self.client.closed() {
             eprintln!("connection {}: {why}", self.number);
             cx.app.lost += 1;

@@ -1,19 +1,25 @@
 //! Goal: clients that anyone has (Python's sockets, netcat, socat, curl) are served by the echo server.
 //! Method: the example program and the foreign ones as children; every byte is checked by them.
 
-#[path = "interop/programs.rs"]
+#![cfg(target_os = "linux")]
+
+#[path = "interop/foreign.rs"]
+mod foreign;
+#[expect(dead_code, reason = "these stories need only some of it")]
 mod programs;
 
 use std::process::{Command, Stdio};
 
-use programs::{Program, echo_server, end_well, has, plain_python, script};
+use foreign::{Program, echo_server, end_well, has, plain_python, script};
 
 /// Runs one mode of `plain_peer.py` against a server that was started with `more`.
 fn plain_peer(mode: &str, more: &[&str]) {
     let Some(python) = plain_python() else { return };
-    let (server, addr) = echo_server(more);
+    let server = echo_server(more);
     let mut command = Command::new(python);
-    command.arg(script("plain_peer.py")).args([&addr, mode]);
+    command
+        .arg(script("plain_peer.py"))
+        .args([server.addr.as_str(), mode]);
     let (well, said) = Program::start(mode, &mut command).finish();
     assert!(well && said.starts_with("ok:"), "{mode}: {said}");
     end_well(server);
@@ -68,8 +74,8 @@ fn the_same_over_a_unix_socket() {
 
 /// Sends a text through a shell command line, as a person would; `HOST` and `PORT` stand for the server.
 fn by_hand(line: &str) {
-    let (server, addr) = echo_server(&[]);
-    let (host, port) = addr.rsplit_once(':').expect("HOST:PORT");
+    let server = echo_server(&[]);
+    let (host, port) = server.addr.rsplit_once(':').expect("HOST:PORT");
     let line = line.replace("HOST", host).replace("PORT", port);
     let mut shell = Command::new("sh");
     shell.args(["-c", &line]).stderr(Stdio::null());

@@ -6,6 +6,6 @@ mod server;
 mod signal;
 
 pub use client::ClientDoer;
-pub use server::{EchoServerDoer, ServerDoer};
+pub use server::{EachServerDoer, EchoServerDoer, ServerDoer};
 #[cfg(all(unix, feature = "signals"))]
 pub use signal::SignalDoer;

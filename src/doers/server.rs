@@ -1,5 +1,7 @@
+use std::fmt;
+
 use crate::doing::{Cx, Doer, DoerId, Fault, Next};
-use crate::link::{Link, Server};
+use crate::link::{Link, Remoter, Server};
 use crate::tyme::Tyme;
 
 /// Serves a [`Server`] that lies in the program's state: hio's ServerDoer.
@@ -42,7 +44,7 @@ impl ServerDoer {
         Self { wakes: Vec::new() }
     }
 
-    /// Wakes a doer whenever there is news of a connection.
+    /// Wakes a doer whenever a service has made events: somebody came, said something or went.
     #[must_use]
     pub fn waking(mut self, id: impl Into<DoerId>) -> Self {
         self.wakes.push(id.into());
@@ -58,7 +60,7 @@ impl Doer<Server> for ServerDoer {
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Server>) -> Result<Next, Fault> {
         cx.app.service(tyme, cx.net)?;
-        if !cx.app.ready().is_empty() {
+        if cx.app.has_news() {
             for &id in &self.wakes {
                 cx.ask.wake(id);
             }
@@ -120,5 +122,75 @@ impl<A: ?Sized> Doer<A> for EchoServerDoer {
 fn echo(link: &mut Link) {
     if let Err(why) = link.echo() {
         log::trace!("echo waits: {why}");
+    }
+}
+
+/// Owns a [`Server`] and serves its connections with a closure.
+///
+/// The closure is called as [`Server::service_each`] says: this is the fast way to serve. It parks.
+///
+/// ```
+/// use hio::doers::EachServerDoer;
+/// use hio::link::{Limits, Remoter, Server};
+/// use hio::net::{Endpoint, ListenOptions};
+///
+/// let at = Endpoint::host("127.0.0.1", 0);
+/// let server = Server::new(at, ListenOptions::default(), Limits::default());
+/// let shout = EachServerDoer::new(server, |ix: &mut Remoter| {
+///     let loud = ix.rx().to_ascii_uppercase();
+///     ix.clear_rx();
+///     if ix.tx(&loud).is_err() {
+///         ix.close(); // it does not read its answers
+///     }
+/// });
+/// assert!(!shout.server().opened());
+/// ```
+pub struct EachServerDoer<F> {
+    server: Server,
+    each: F,
+}
+
+impl<F: FnMut(&mut Remoter)> EachServerDoer<F> {
+    /// Serves a server, which is opened in enter and closed in exit, by calling `each`.
+    #[must_use]
+    pub const fn new(server: Server, each: F) -> Self {
+        Self { server, each }
+    }
+}
+
+impl<F> EachServerDoer<F> {
+    /// The server.
+    #[must_use]
+    pub const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The server.
+    pub const fn server_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
+impl<F> fmt::Debug for EachServerDoer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EachServerDoer")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A: ?Sized, F: FnMut(&mut Remoter)> Doer<A> for EachServerDoer<F> {
+    fn enter(&mut self, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
+        self.server.open(cx.net, cx.ask.owner())?;
+        Ok(Next::Park(Tyme::NEVER))
+    }
+
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
+        self.server.service_each(tyme, cx.net, &mut self.each)?;
+        Ok(Next::Park(self.server.due(tyme)))
+    }
+
+    fn exit(&mut self, cx: &mut Cx<'_, A>) {
+        self.server.close(cx.net);
     }
 }

@@ -1,9 +1,17 @@
 //! A set of small numbers that finds its next member in constant time.
 
-/// Words of 64 members, with two summary levels above them: bit n of a level says that word n of
-/// the level below is not empty. Holds any number of members; 16 million fill one top word row.
+/// The first 64 members are one word in place, which is all that most schedulers need. The others
+/// are words with two summary levels above them: bit n of a level says that word n of the level
+/// below is not empty. Any number of members can be held; 16 million fill one row of top words.
 #[derive(Debug, Default)]
 pub(super) struct Bits {
+    first: u64,
+    far: Option<Box<Far>>,
+}
+
+/// The members from 64 on. Its word 0 stays empty.
+#[derive(Debug, Default)]
+struct Far {
     words: Vec<u64>,
     mid: Vec<u64>,
     top: Vec<u64>,
@@ -11,17 +19,68 @@ pub(super) struct Bits {
 }
 
 impl Bits {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.count == 0
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first == 0 && self.far().is_none()
     }
 
     /// The members `64 * word ..`, as bits.
     #[inline]
     pub(super) fn word(&self, word: usize) -> u64 {
+        if word == 0 {
+            self.first
+        } else {
+            self.far().map_or(0, |far| far.word(word))
+        }
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, n: usize) {
+        if n < 64 {
+            self.first |= 1 << n;
+        } else {
+            self.far.get_or_insert_default().insert(n);
+        }
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, n: usize) {
+        if n < 64 {
+            self.first &= !(1 << n);
+        } else if let Some(far) = &mut self.far {
+            far.remove(n);
+        }
+    }
+
+    /// The first word at or after `from` that is not empty.
+    #[inline]
+    pub(super) fn next_word(&self, from: usize) -> Option<usize> {
+        if from == 0 && self.first != 0 {
+            return Some(0);
+        }
+        self.far()?.next_word(from)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.first = 0;
+        if let Some(far) = &mut self.far {
+            far.clear();
+        }
+    }
+
+    /// The far members, when there are any.
+    #[inline]
+    fn far(&self) -> Option<&Far> {
+        self.far.as_deref().filter(|far| far.count > 0)
+    }
+}
+
+impl Far {
+    fn word(&self, word: usize) -> u64 {
         self.words.get(word).copied().unwrap_or(0)
     }
 
-    pub(super) fn insert(&mut self, n: usize) {
+    fn insert(&mut self, n: usize) {
         let (word, bit) = (n / 64, 1 << (n % 64));
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
@@ -39,14 +98,11 @@ impl Bits {
         }
     }
 
-    #[inline]
-    pub(super) fn remove(&mut self, n: usize) {
-        if self.count > 0 && self.word(n / 64) & 1 << (n % 64) != 0 {
-            self.take(n / 64, 1 << (n % 64));
+    fn remove(&mut self, n: usize) {
+        let (word, bit) = (n / 64, 1 << (n % 64));
+        if self.word(word) & bit == 0 {
+            return;
         }
-    }
-
-    fn take(&mut self, word: usize, bit: u64) {
         self.words[word] &= !bit;
         self.count -= 1;
         if self.words[word] == 0 {
@@ -57,17 +113,7 @@ impl Bits {
         }
     }
 
-    /// The first word at or after `from` that is not empty.
-    #[inline]
-    pub(super) fn next_word(&self, from: usize) -> Option<usize> {
-        if self.count == 0 {
-            None
-        } else {
-            self.search(from)
-        }
-    }
-
-    fn search(&self, from: usize) -> Option<usize> {
+    fn next_word(&self, from: usize) -> Option<usize> {
         if *self.words.get(from)? != 0 {
             return Some(from);
         }
@@ -85,7 +131,7 @@ impl Bits {
         Some(mid * 64 + self.mid[mid].trailing_zeros() as usize)
     }
 
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         if self.count > 0 {
             self.words.fill(0);
             self.mid.fill(0);
@@ -126,11 +172,14 @@ mod tests {
                 let want = model.range(p / 64 * 64..).next().map(|n| n / 64);
                 prop_assert_eq!(bits.next_word(p / 64), want);
             }
-            let all: Vec<usize> = (0..700_000 / 64)
-                .flat_map(|w| (0..64).filter(move |b| w < usize::MAX && *b < 64).map(move |b| (w, b)))
-                .filter(|(w, b)| bits.word(*w) >> b & 1 == 1)
-                .map(|(w, b)| w * 64 + b)
-                .collect();
+            let mut all = Vec::new();
+            for word in 0..700_000 / 64 {
+                let mut rest = bits.word(word);
+                while rest != 0 {
+                    all.push(word * 64 + rest.trailing_zeros() as usize);
+                    rest &= rest - 1;
+                }
+            }
             prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
         }
     }

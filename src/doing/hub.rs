@@ -316,13 +316,14 @@ impl Hub {
 
     /// Wakes a doer: `me` is the one that runs. Only a parked one can be woken (law P1).
     pub(super) fn wake(&mut self, me: u32, id: DoerId) {
+        let runs = self.runs(me, id.index);
         let Some(place) = self.places.get_mut(id.index as usize) else {
             return;
         };
         if place.generation != id.generation {
             return;
         }
-        if id.index == me || self.chain.contains(&id.index) {
+        if runs {
             place.rewake = true; // counts once its recur has returned
             self.attention = true;
         } else if place.life == Life::Parked {
@@ -330,7 +331,15 @@ impl Hub {
         }
     }
 
-    /// Marks a parked doer and all its parked ancestors.
+    /// Whether the recur or enter of a doer is under way.
+    #[inline]
+    fn runs(&self, me: u32, place: u32) -> bool {
+        place == me || (!self.chain.is_empty() && self.chain.contains(&place))
+    }
+
+    /// Marks a parked doer and its parked ancestors, up to the first that is not parked: that one
+    /// runs when it is due, and running those above it for nothing, again and again as long as a
+    /// socket is ready, would be a busy loop.
     pub(super) fn mark(&mut self, me: u32, place: u32) {
         self.attention = true;
         let mut place = place;
@@ -338,14 +347,14 @@ impl Hub {
             let Place {
                 sched, slot, life, ..
             } = self.places[place as usize];
-            let running = place == me || self.chain.contains(&place);
-            if running {
+            if self.runs(me, place) {
                 return; // and so are all above it
             }
-            let sched = &mut self.scheds[sched as usize];
-            if life == Life::Parked {
-                sched.woken.insert(slot as usize);
+            if life != Life::Parked {
+                return;
             }
+            let sched = &mut self.scheds[sched as usize];
+            sched.woken.insert(slot as usize);
             if sched.owner == NOBODY {
                 return;
             }

@@ -264,6 +264,12 @@ impl Client {
         self.shared.stats
     }
 
+    /// Whether the last service made events, looked at or not.
+    #[must_use]
+    pub const fn has_news(&self) -> bool {
+        self.events.fresh()
+    }
+
     /// Takes the events that wait, oldest first. At most [`Limits::events_max`] are kept.
     pub fn events(&mut self) -> impl Iterator<Item = ClientEvent> + '_ {
         self.events.drain()
@@ -351,6 +357,7 @@ impl Client {
 
     /// Takes the marks and carries on connecting. True when the connection may have something.
     fn begin(&mut self, tyme: Tyme, net: &mut dyn Net) -> bool {
+        self.events.stale();
         let Some(group) = self.group else {
             return false;
         };

@@ -70,12 +70,15 @@ pub enum ClientEvent {
 #[derive(Debug)]
 pub(super) struct Events<E> {
     queue: VecDeque<E>,
+    /// Pushed since the last look.
+    fresh: bool,
 }
 
 impl<E> Default for Events<E> {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
+            fresh: false,
         }
     }
 }
@@ -87,6 +90,17 @@ impl<E> Events<E> {
             stats.events_lost += 1;
         }
         self.queue.push_back(event);
+        self.fresh = true;
+    }
+
+    /// Begins anew to say whether there is [news](Self::fresh).
+    pub(super) const fn stale(&mut self) {
+        self.fresh = false;
+    }
+
+    /// Whether something was pushed since.
+    pub(super) const fn fresh(&self) -> bool {
+        self.fresh
     }
 
     pub(super) fn drain(&mut self) -> impl Iterator<Item = E> + '_ {

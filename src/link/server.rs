@@ -298,6 +298,13 @@ impl Server {
             .map(Remoter::id)
     }
 
+    /// Whether the last [`service`](Self::service) or
+    /// [`service_each`](Self::service_each) made events, looked at or not.
+    #[must_use]
+    pub const fn has_news(&self) -> bool {
+        self.events.fresh()
+    }
+
     /// Takes the events that wait, oldest first. At most [`Limits::events_max`] are kept.
     pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.events.drain()
@@ -546,6 +553,7 @@ impl Server {
     /// Forgets the connections that ended in an earlier service.
     fn reap(&mut self) {
         self.ready.clear();
+        self.events.stale();
         for id in self.ended.drain(..) {
             self.table.remove(id);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::doing::bits::Bits;
 use crate::doing::cx::What;
 use crate::doing::deed::Turn;
 use crate::doing::doer::{Ended, Next};
@@ -68,6 +69,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             self.set_out(cx.ask.hub);
         }
         self.walk.owner = me;
+        self.walk.asked = cx.ask.queue.len();
         self.walk.collected = cx.ask.hub.collected.len();
         self.walk.left = slice.doers;
         self.walk.until = slice.until;
@@ -141,7 +143,12 @@ impl<A: ?Sized + 'static> Deeds<A> {
             if cx.ask.hub.stop && cx.ask.hub.chain.len() == 1 {
                 return Ok(true);
             }
-            let Some((index, run)) = next_due(sched, self.walk, whole) else {
+            let found = if whole {
+                next_due(sched, self.walk)
+            } else {
+                next_woken(sched, self.walk)
+            };
+            let Some((index, run)) = found else {
                 return Ok(true);
             };
             if self.walk.left == 0 || (!self.walk.until.is_never() && self.spent(cx)) {
@@ -173,12 +180,11 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let tyme = cx.ask.hub.tyme;
         let timed = !self.walk.until.is_never();
         let run = if timed { run.min(1) } else { run };
-        let mut cx = below(cx, &mut self.queue);
         let me = cx.ask.me;
         for (n, slot) in self.slots[from..from + run].iter_mut().enumerate() {
             let Some(deed) = &mut slot.deed else { continue };
             me.set(slot.place);
-            let turn = deed.recur(tyme, &mut cx);
+            let turn = deed.recur(tyme, cx);
             if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
                 self.walk.left -= n;
                 return Some((from + n, turn));
@@ -202,7 +208,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             return self.run_watched(index, cx);
         }
         match &mut self.slots[index].deed {
-            Some(deed) => deed.recur(tyme, &mut below(cx, &mut self.queue)),
+            Some(deed) => deed.recur(tyme, cx),
             None => Turn::Tick,
         }
     }
@@ -219,7 +225,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         let measured = cx.ask.hub.stats.is_some();
         let begun = if measured { cx.net.now() } else { Tyme::ZERO };
-        let turn = deed.recur(tyme, &mut below(cx, &mut self.queue));
+        let turn = deed.recur(tyme, cx);
         if measured {
             let busy = cx.net.now().since(begun);
             let missed = match (&turn, state) {
@@ -244,13 +250,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         if matches!(turn, Turn::Tick | Turn::After(_) | Turn::Park(_)) {
             self.settle(index, turn, cx.ask.hub);
-            if self.queue.is_empty() {
+            if cx.ask.queue.len() == self.walk.asked {
                 return Ok(());
             }
         } else if !self.conclude(index, turn, cx)? {
             return Ok(());
         }
-        let result = self.carry_out(cx);
+        let result = self.carry_out(self.walk.asked, cx);
+        self.walk.asked = cx.ask.queue.len();
         self.walk.collected = cx.ask.hub.collected.len();
         result
     }
@@ -260,7 +267,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let mut counts = true;
         if let Turn::Failed(fault) = turn {
             counts = false;
-            self.queue.clear();
+            cx.ask.queue.truncate(self.walk.asked);
             let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
             if let Some(again) = self.give_up(index, fault, cx)? {
                 self.begin(vec![again], cx, true)?;
@@ -279,6 +286,13 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let slot = &mut self.slots[index];
         let was = slot.state;
         let sched = &mut hub.scheds[self.sched as usize];
+        if let Turn::Park(until) = turn {
+            // As before, and nobody has asked for anything: nothing changes.
+            let armed = slot.armed || until.is_never();
+            if was == State::Parked && slot.due == until && armed && !hub.attention {
+                return;
+            }
+        }
         let parks = matches!(turn, Turn::Park(_));
         if !parks && (was == State::Parked || hub.attention) {
             let known = &mut hub.places[slot.place as usize];
@@ -317,7 +331,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         let slot = &mut self.slots[index];
         if slot.armed && slot.due == due {
-            return; // parked until the same moment as before
+            return;
         }
         self.armed -= usize::from(std::mem::take(&mut slot.armed));
         slot.due = due;
@@ -331,30 +345,26 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
     }
 
-    /// Carries out what the children asked of this scheduler, and passes on what is the root's.
-    pub(super) fn carry_out(&mut self, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
-        if self.queue.is_empty() {
+    /// Carries out what the children asked of this scheduler, the requests from `asked` on, and
+    /// leaves there what is the root's.
+    pub(super) fn carry_out(&mut self, asked: usize, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        if cx.ask.queue.len() == asked {
             return Ok(());
         }
-        let mut asked = std::mem::replace(&mut self.queue, std::mem::take(&mut self.spare));
-        let mut result = Ok(());
-        for Request { root, what } in asked.drain(..) {
-            if result.is_err() {
-                break;
-            }
-            if root && cx.ask.hub.scheds[self.sched as usize].owner != NOBODY {
-                cx.ask.queue.push(Request { root, what });
-                cx.ask.hub.attention = true;
+        let is_root = cx.ask.hub.scheds[self.sched as usize].owner == NOBODY;
+        let requests: Vec<_> = cx.ask.queue.drain(asked..).collect();
+        for Request { root, what } in requests {
+            if root && !is_root {
+                cx.ask.push(Request { root, what });
                 continue;
             }
             match what {
-                What::Extend(new) => result = self.begin(new, cx, true),
+                What::Extend(new) => self.begin(new, cx, true)?,
                 What::Remove(ids) => self.remove(&ids, cx),
                 What::Stop => cx.ask.hub.stop = true,
             }
         }
-        self.spare = asked;
-        result
+        Ok(())
     }
 
     /// Closes the holes. Only between passes.
@@ -398,19 +408,16 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
 /// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
 /// for.
-fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
+fn next_due(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
     let Walk { cursor, end, .. } = walk;
     let mut word = cursor / 64;
     let mut mask = u64::MAX << (cursor % 64);
     while word * 64 < end {
-        let (mut once, mut always) = (sched.woken.word(word), 0);
-        if whole {
-            once |= sched.soon.word(word);
-            always = sched.always.word(word);
-        }
+        let once = sched.woken.word(word) | sched.soon.word(word);
+        let always = sched.always.word(word);
         let due = (once | always) & mask;
         if due == 0 {
-            word = next_word(sched, word + 1, whole)?;
+            word = next_word(sched, word + 1)?;
             mask = u64::MAX;
             continue;
         }
@@ -428,13 +435,28 @@ fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
     None
 }
 
-/// The first word at or after `from` in which somebody is due.
-fn next_word(sched: &Sched, from: usize, whole: bool) -> Option<usize> {
-    let mut next = sched.woken.next_word(from).unwrap_or(usize::MAX);
-    if whole {
-        next = next.min(sched.soon.next_word(from).unwrap_or(usize::MAX));
-        next = next.min(sched.always.next_word(from).unwrap_or(usize::MAX));
+/// The next woken slot.
+#[inline]
+fn next_woken(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
+    if sched.woken.is_empty() {
+        return None;
     }
+    let mut word = walk.cursor / 64;
+    let mut due = sched.woken.word(word) & u64::MAX << (walk.cursor % 64);
+    if due == 0 {
+        word = sched.woken.next_word(word + 1)?;
+        due = sched.woken.word(word);
+    }
+    let index = word * 64 + due.trailing_zeros() as usize;
+    (index < walk.end).then_some((index, 0))
+}
+
+/// The first word at or after `from` in which somebody is due.
+fn next_word(sched: &Sched, from: usize) -> Option<usize> {
+    let next = |bits: &Bits| bits.next_word(from).unwrap_or(usize::MAX);
+    let next = next(&sched.woken)
+        .min(next(&sched.soon))
+        .min(next(&sched.always));
     (next != usize::MAX).then_some(next)
 }
 

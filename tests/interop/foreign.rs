@@ -1,15 +1,18 @@
-//! Foreign programs and the crate's own examples as children that never outlive a test.
+//! Foreign programs as children that never outlive a test.
 #![allow(
     dead_code,
     reason = "several test programs share it, each uses its part"
 )]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Once;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::programs::{Served, example};
 
 /// How long any program may take.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -81,49 +84,28 @@ impl Drop for Program {
     }
 }
 
-/// Where cargo puts what it builds for tests: `target/debug`.
-fn built() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let deps = test.parent().and_then(Path::parent);
-    deps.expect("tests lie in target/*/deps").to_owned()
-}
-
-/// The path of one of the crate's examples, built here when only one test is run.
-pub(crate) fn example(name: &str) -> PathBuf {
-    static BUILD: Once = Once::new();
-    BUILD.call_once(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "-q", "--examples"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if built().ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().expect("cargo runs").success());
-    });
-    built().join("examples").join(name)
-}
-
-/// Starts the crate's echo server and waits until it serves.
-pub(crate) fn echo_server(more: &[&str]) -> (Program, String) {
-    let mut command = Command::new(example("echo_server"));
-    if !more.contains(&"--unix") {
-        command.args(["--addr", "127.0.0.1:0"]);
-    }
-    let server = Program::start("echo_server", command.args(more));
-    let line = server.line().expect("it says where it listens");
-    let addr = line
-        .strip_prefix("listening on ")
-        .unwrap_or_else(|| panic!("said: {line}"));
-    let addr = addr.to_owned();
-    (server, addr)
+/// Starts the crate's echo server on loopback, or where `args` say.
+pub(crate) fn echo_server(args: &[&str]) -> Served {
+    let anywhere = ["--addr", "127.0.0.1:0"];
+    Served::echo(if args.is_empty() { &anywhere } else { args })
 }
 
 /// Ends an echo server by a signal; it must end well.
-pub(crate) fn end_well(server: Program) {
-    server.terminate();
-    let (well, said) = server.finish();
-    assert!(well, "the server ended badly and said: {said}");
+pub(crate) fn end_well(server: Served) {
+    let (status, said) = server.stop(Signal::TERM);
+    assert!(
+        status.success(),
+        "the server ended with {status} and said: {said}"
+    );
+}
+
+/// Runs the crate's echo client: whether it went well, and what it said.
+pub(crate) fn echo_client(args: &[&str]) -> (bool, String) {
+    Program::start(
+        "echo_client",
+        Command::new(example("echo_client")).args(args),
+    )
+    .finish()
 }
 
 /// A script below `tests/interop`.
@@ -136,9 +118,9 @@ pub(crate) fn script(name: &str) -> PathBuf {
 /// A Python that has hio 0.6.10: named by `HIO_PYTHON`, or made by `tests/interop/setup.sh`.
 pub(crate) fn hio_python() -> Option<PathBuf> {
     let named = std::env::var_os("HIO_PYTHON").map(PathBuf::from);
-    let made = built()
-        .parent()
-        .map(|target| target.join("interop-venv/bin/python"));
+    // target/debug/examples/NAME
+    let target = example("any").ancestors().nth(3).map(Path::to_owned);
+    let made = target.map(|target| target.join("interop-venv/bin/python"));
     let found = named
         .into_iter()
         .chain(made)
@@ -182,12 +164,4 @@ pub(crate) fn has(program: &str, argument: &str) -> bool {
         println!("skipped: no {program} here");
     }
     found
-}
-
-/// Everything a reader has to give.
-pub(crate) fn drain(mut from: impl Read) -> Vec<u8> {
-    let mut all = Vec::new();
-    from.read_to_end(&mut all)
-        .expect("it can be read to its end");
-    all
 }
