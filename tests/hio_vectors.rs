@@ -5,6 +5,10 @@
 //! random scenarios, `HIO_SEED` their seed.
 
 #[path = "support/laws/mod.rs"]
+#[expect(
+    missing_docs,
+    reason = "support of the tests, documented in the modules"
+)]
 pub mod laws;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,10 @@
 //! and the number of random scenarios of each law.
 
 #[path = "support/laws/mod.rs"]
+#[expect(
+    missing_docs,
+    reason = "support of the tests, documented in the modules"
+)]
 pub mod laws;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -168,11 +168,14 @@ mod tests {
                 let want = model.range(p / 64 * 64..).next().map(|n| n / 64);
                 prop_assert_eq!(bits.next_word(p / 64), want);
             }
-            let all: Vec<usize> = (0..700_000 / 64)
-                .flat_map(|w| (0..64).filter(move |b| w < usize::MAX && *b < 64).map(move |b| (w, b)))
-                .filter(|(w, b)| bits.word(*w) >> b & 1 == 1)
-                .map(|(w, b)| w * 64 + b)
-                .collect();
+            let mut all = Vec::new();
+            for word in 0..700_000 / 64 {
+                let mut rest = bits.word(word);
+                while rest != 0 {
+                    all.push(word * 64 + rest.trailing_zeros() as usize);
+                    rest &= rest - 1;
+                }
+            }
             prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
         }
     }

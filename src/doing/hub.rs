@@ -337,7 +337,9 @@ impl Hub {
         place == me || (!self.chain.is_empty() && self.chain.contains(&place))
     }
 
-    /// Marks a parked doer and all its parked ancestors.
+    /// Marks a parked doer and its parked ancestors, up to the first that is not parked: that one
+    /// runs when it is due, and running those above it for nothing, again and again as long as a
+    /// socket is ready, would be a busy loop.
     pub(super) fn mark(&mut self, me: u32, place: u32) {
         self.attention = true;
         let mut place = place;
@@ -348,10 +350,11 @@ impl Hub {
             if self.runs(me, place) {
                 return; // and so are all above it
             }
-            let sched = &mut self.scheds[sched as usize];
-            if life == Life::Parked {
-                sched.woken.insert(slot as usize);
+            if life != Life::Parked {
+                return;
             }
+            let sched = &mut self.scheds[sched as usize];
+            sched.woken.insert(slot as usize);
             if sched.owner == NOBODY {
                 return;
             }

@@ -35,7 +35,11 @@ impl WakeNet {
         script.sort_by_key(|s| s.0);
         let script = script.into();
         // Groups made by `group` begin where scripts do not reach.
-        Self { script, groups: 1_000_000, ..Self::default() }
+        Self {
+            script,
+            groups: 1_000_000,
+            ..Self::default()
+        }
     }
 
     /// The clock in nanoseconds: a doer that takes its time adds to it.

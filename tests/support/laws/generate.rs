@@ -395,7 +395,7 @@ impl Maker<'_> {
 
 /// Fills in whom wakes and removals are for, now that all names are given.
 fn aim(rng: &mut Random, mut spec: Spec, names: u64) -> Spec {
-    let mut name = |rng: &mut Random| format!("d{}", rng.from(1, names));
+    let name = |rng: &mut Random| format!("d{}", rng.from(1, names));
     for act in &mut spec.acts {
         match &mut act.what {
             Op::Wake(whom) => *whom = name(rng),

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
-use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 use hio::doing::prelude::*;
 use hio::doing::{Batch, Budget, Cause, Hook, Restarts, Step, Verdict};
+use hio::net::Group;
+
+use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
+use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
+use super::wakenet::WakeNet;
 
 /// The program's state: what its doers wrote down.
 #[derive(Debug, Default)]
@@ -30,6 +33,8 @@ pub enum Drive {
     Slices(usize),
     /// `recur` for each tick, with an observer.
     Observed,
+    /// `advance` by two thirds of a tock at a time.
+    Advance,
 }
 
 pub fn play(scenario: &Scenario, drive: Drive) -> Story {
@@ -44,10 +49,27 @@ pub fn play(scenario: &Scenario, drive: Drive) -> Story {
             by_hand(doist, &mut net, scenario, None)
         }
         Drive::Hand => by_hand(doist, &mut net, scenario, None),
+        Drive::Advance => by_thirds(doist, &mut net, scenario),
         Drive::Slices(doers) => by_hand(doist, &mut net, scenario, Some(doers)),
     };
     let (doist, outcome) = outcome;
     story(&doist, outcome, scenario)
+}
+
+/// In real pacing on a scripted clock: at each of those moments the doer of that name is ready.
+pub fn play_real(scenario: &Scenario, ready: &[(u64, String)]) -> Story {
+    quiet_panics();
+    let mut net = WakeNet::new(ready.iter().map(|(at, name)| (*at, group_of(name))));
+    let (doist, outcome) = build(scenario).with_pace(Pace::Real).run_kept(&mut net);
+    story(&doist, outcome, scenario)
+}
+
+/// The group of sockets that a doer of this name has.
+pub fn group_of(name: &str) -> Group {
+    let number = name
+        .bytes()
+        .fold(0u32, |n, b| n.wrapping_mul(131).wrapping_add(u32::from(b)));
+    Group::new(number, 0)
 }
 
 trait RunKept {
@@ -113,6 +135,38 @@ fn by_hand(
         }
     }
     unreachable!("the model knew an end")
+}
+
+fn by_thirds(
+    doist: Doist<App>,
+    net: &mut NullNet,
+    scenario: &Scenario,
+) -> (Doist<App>, Result<Outcome, Fault>) {
+    let mut doist = doist.with_advance_at_most(Duration::from_secs(100));
+    if let Err(fault) = doist.enter(net) {
+        return (doist, Err(fault));
+    }
+    let mut passes = 0;
+    let mut acted = 0;
+    loop {
+        while acted == passes {
+            acted += 1;
+            for act in scenario.host.iter().filter(|a| a.before == acted) {
+                host(&mut doist, net, &act.what);
+            }
+        }
+        let dt = doist.tock() * 2 / 3;
+        match doist.advance(net, dt) {
+            Ok(advance) => {
+                assert!(advance.ticks <= 1, "{advance:?}");
+                passes += advance.ticks;
+                if let Step::Ended(outcome) = advance.step {
+                    return (doist, Ok(outcome));
+                }
+            }
+            Err(fault) => return (doist, Err(fault)),
+        }
+    }
 }
 
 fn host(doist: &mut Doist<App>, net: &mut NullNet, op: &HostOp) {
@@ -266,8 +320,15 @@ impl Script {
     fn enter(&mut self, cx: &mut Cx<'_, App>, deeds: Option<&mut Deeds<App>>) -> Result<(), Fault> {
         self.k = 0;
         cx.app.ids.insert(self.spec.name.clone(), cx.ask.me());
+        cx.net.set_owner(group_of(&self.name), cx.ask.owner());
+        self.serve(cx);
         self.note(cx, "enter");
         self.acts(When::Enter, cx, deeds)
+    }
+
+    /// Takes the marks of its sockets, as every doer does that has some.
+    fn serve(&self, cx: &mut Cx<'_, App>) {
+        cx.net.ready(group_of(&self.name), &mut Vec::new());
     }
 
     fn closing(&mut self, at: When, cx: &mut Cx<'_, App>) {
@@ -379,6 +440,7 @@ impl Doer<App> for Leaf {
         self.0.k += 1;
         let k = self.0.k;
         assert_eq!(tyme, cx.tyme(), "one tyme, told twice");
+        self.0.serve(cx);
         self.0.note(cx, "recur");
         self.0.acts(When::Recur(k), cx, None)?;
         let spec = &self.0.spec;
@@ -447,6 +509,7 @@ impl Doer<App> for Branch {
         if !parks {
             self.script.note(cx, "recur");
         }
+        self.script.serve(cx);
         self.script
             .acts(When::Recur(k), cx, Some(&mut self.deeds))?;
         let passed = self.deeds.recur(tyme, cx)?;

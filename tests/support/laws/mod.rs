@@ -13,3 +13,5 @@ pub mod scenario;
 pub mod shrink;
 pub mod tell;
 pub mod vectors;
+#[path = "../wakenet.rs"]
+pub mod wakenet;

@@ -58,6 +58,7 @@ const ROOT: usize = 0;
 const NEVER: u64 = u64::MAX;
 /// A run that goes on longer than this is given up.
 const EVENTS_MAX: usize = 2000;
+const PASSES_MAX: u64 = 20_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Due {
@@ -127,7 +128,6 @@ pub struct Model {
     tock: u64,
     stop: bool,
     uids: u64,
-    events: usize,
     /// In a wake pass only woken doers and their parked ancestors run.
     wake_pass: bool,
 }
@@ -152,7 +152,6 @@ impl Model {
             tock: scenario.tock,
             stop: false,
             uids: 0,
-            events: 0,
             wake_pass: false,
         };
         model.build(&Arc::new(root), ROOT);
@@ -215,8 +214,7 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            self.events += 1;
-            if self.events > EVENTS_MAX {
+            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
                 return None;
             }
         }
@@ -272,8 +270,7 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            self.events += 1;
-            if self.events > EVENTS_MAX {
+            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
                 return None;
             }
         }
@@ -725,7 +722,6 @@ impl Model {
     // ---- telling
 
     fn note(&mut self, n: usize, hook: &'static str) {
-        self.events += 1;
         if self.nodes[n].spec.kind == Kind::Plain {
             return;
         }

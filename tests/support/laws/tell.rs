@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::compare::first_difference;
 use super::generate::{Flavour, draw};
 use super::harness::{self, Drive};
-use super::model::{self, Flaw, Outcome, Story};
+use super::model::{self, Flaw, Model, Outcome, Story};
 use super::random::{Random, seed_and_count};
 use super::scenario::{Act, HostAct, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 use super::shrink::shrink;
@@ -142,8 +142,15 @@ pub fn tells(scenario: &Scenario, trace: &str, end: &str) {
 
 /// The ways to drive a Doist that fit a scenario.
 fn drives(scenario: &Scenario) -> Vec<Drive> {
-    use Drive::{Asap, Hand, Observed, Real, Slices};
+    use Drive::{Advance, Asap, Hand, Observed, Real, Slices};
     let mut all = vec![Hand, Observed, Slices(1), Slices(2), Slices(5)];
+    if !scenario
+        .host
+        .iter()
+        .any(|a| matches!(a.what, HostOp::SetTock(_)))
+    {
+        all.push(Advance); // which must know how many ticks come of a call
+    }
     if scenario.host.is_empty() {
         all.push(Asap); // nobody gets between its passes
         if scenario.tock != 0 {
@@ -235,4 +242,54 @@ pub fn random_scenarios(title: &str, flavour: Flavour) {
         let (scenario, expected) = draw(&mut rng, &name, flavour);
         all_drives(&scenario, &expected);
     }
+}
+
+/// Random scenarios in real pacing, with readiness between the ticks.
+pub fn random_real_scenarios(title: &str, flavour: Flavour) {
+    let (seed, count) = seed_and_count(title, 100);
+    for n in 0..count {
+        let seed = seed.wrapping_add(n);
+        let mut rng = Random::new(seed);
+        let name = format!("{title} HIO_SEED={seed} HIO_FRESH=1");
+        let (scenario, _) = draw(&mut rng, &name, flavour);
+        let tock = scenario.tock;
+        let mut ready: Vec<(u64, String)> = Vec::new();
+        for _ in 0..rng.from(1, 12) {
+            let off_tick = if rng.percent(80) { rng.below(tock) } else { 0 };
+            let at = rng.below(20) * tock + off_tick;
+            ready.push((at.max(1), format!("d{}", rng.from(1, 14))));
+        }
+        ready.sort();
+        let differs = |s: &Scenario| {
+            let expected = Model::new(s).run_real(s, &ready)?;
+            let seen = harness::play_real(s, &ready);
+            let what = first_difference(&expected, &seen)?;
+            let (e, s) = (written(&expected), written(&seen));
+            Some(format!(
+                "{what}\nready {ready:?}\nexpected {e}\n     saw {s}"
+            ))
+        };
+        if differs(&scenario).is_some() {
+            let (small, what) = shrink(scenario, &differs);
+            panic!("{name}\n{}\n{small}", what.unwrap_or_default());
+        }
+    }
+}
+
+/// One story in real pacing, with who is ready when (in milliseconds).
+pub fn tells_real<const N: usize>(
+    scenario: &Scenario,
+    ready: [(u64, &str); N],
+    trace: &str,
+    end: &str,
+) {
+    let ready = ready.map(|(at, name)| (at * 1_000_000, name.to_owned()));
+    let expected = Model::new(scenario)
+        .run_real(scenario, &ready)
+        .expect("an end");
+    assert_eq!(written(&expected), trace, "what the model of the laws says");
+    assert_eq!(ending(&expected), end, "what the model of the laws says");
+    let seen = harness::play_real(scenario, &ready);
+    assert_eq!(written(&seen), trace, "what the crate did");
+    assert_eq!(first_difference(&expected, &seen), None);
 }
