@@ -353,7 +353,7 @@ fn a7_nothing_is_done_for_idle_connections() {
 }
 
 #[test]
-fn events_nobody_looks_at_are_bounded() {
+fn l1_events_nobody_looks_at_are_bounded() {
     let (mut net, mut server) = memory(Limits {
         events_max: 8,
         ..Limits::default()
