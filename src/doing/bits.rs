@@ -34,6 +34,13 @@ impl Bits {
         }
     }
 
+    /// The only member, if that is below 64.
+    #[inline]
+    pub(super) fn single(&self) -> Option<usize> {
+        let alone = self.first.is_power_of_two() && self.far().is_none();
+        alone.then(|| self.first.trailing_zeros() as usize)
+    }
+
     #[inline]
     pub(super) fn insert(&mut self, n: usize) {
         if n < 64 {

@@ -69,6 +69,8 @@ struct Walk {
     asked: usize,
     /// The doer whose children these are.
     owner: u32,
+    /// Something came up that the passes above must look at too.
+    attention: bool,
 }
 
 struct Slot<A: ?Sized> {
