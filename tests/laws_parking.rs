@@ -852,6 +852,7 @@ fn p4_random_scenarios_in_real_pacing() {
     let flavour = Flavour {
         deep: 40,
         park: 70,
+        wake: 40,
         parking: 70,
         after: 20,
         dynamic: 20,

@@ -250,10 +250,15 @@ impl Model {
                 if at > self.tyme - origin + self.tock {
                     break;
                 }
+                let mut begins = false;
                 while wakes.last().is_some_and(|w| w.0 == at) {
                     // unwrap: the line above has seen it.
                     let (_, name) = wakes.pop().unwrap();
                     self.wake(&name);
+                    begins |= self.reaches_root(&name);
+                }
+                if !begins {
+                    continue; // nobody is to run for it before the tick
                 }
                 if at == self.tyme - origin + self.tock {
                     break; // the tick is reached as well: its pass sees them
@@ -399,6 +404,34 @@ impl Model {
                 Due::EveryTick => self.has_woken(d.node),
                 Due::At(_) => false,
             })
+    }
+
+    /// Whether a doer is parked, and so are all parents above it.
+    fn reaches_root(&self, name: &str) -> bool {
+        let Some(&Life(node, life)) = self.known.get(name) else {
+            return false;
+        };
+        let mut node = node;
+        if self.nodes[node].life != life {
+            return false;
+        }
+        while node != ROOT {
+            let s = self.nodes[node].parent;
+            let deed = self.nodes[s].deeds.iter().find(|d| d.node == node);
+            let parked = deed.is_some_and(|d| match d.due {
+                Due::Parked(_) => true,
+                Due::EveryTick => {
+                    let node = &self.nodes[node];
+                    node.spec.kind.parks(node.tock)
+                }
+                Due::At(_) => false,
+            });
+            if !parked {
+                return false;
+            }
+            node = s;
+        }
+        node == ROOT
     }
 
     /// What was asked in a recur of a child of `s`: for `s` itself at once, else further up.
