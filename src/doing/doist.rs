@@ -472,7 +472,10 @@ impl<A: 'static> Joining<'_, A> {
     }
 
     /// Adds it.
-    #[expect(clippy::should_implement_trait, reason = "hio adds doers; nothing is summed up")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "hio adds doers; nothing is summed up"
+    )]
     pub fn add<D: Doer<A> + Send + 'static>(self, doer: D) -> Id<D> {
         Id::new(
             self.doist

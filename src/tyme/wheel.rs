@@ -268,7 +268,10 @@ impl Wheel {
 }
 
 /// The slot of a granule in the level that begins at bit `shift`.
-#[expect(clippy::cast_possible_truncation, reason = "it is one byte that is wanted")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it is one byte that is wanted"
+)]
 fn digit(granule: u64, shift: u32) -> usize {
     usize::from((granule >> shift) as u8)
 }
