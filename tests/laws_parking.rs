@@ -610,6 +610,26 @@ fn p3_a_plain_dodoer_parks_itself_until_its_soonest_child() {
 }
 
 #[test]
+fn p3_a_parking_parent_runs_on_the_next_tick_for_a_child_that_is_late() {
+    let mut late = leaf("a").recurs(4);
+    late.tock = 500_000_000;
+    let story = |kind: fn(&str, [Spec; 2]) -> Spec| {
+        let sleepy = leaf("b").yields([after(7)]).recurs(2);
+        doist([kind("p", [late.clone(), sleepy])])
+    };
+    tells(
+        &story(plain),
+        "0: +a +b a b | 1: a | 2: a | 3: a a. -a | 7: b b. -b",
+        "done @8",
+    );
+    tells(
+        &story(parking),
+        "0: +p +a +b a b | 1: a | 2: a | 3: a a. -a | 7: b b. -b p. -p",
+        "done @8",
+    );
+}
+
+#[test]
 fn p3_random_scenarios() {
     let flavour = Flavour {
         deep: 50,
