@@ -47,6 +47,9 @@ pub struct Client {
     told: u64,
     events: Events<ClientEvent>,
     marks: Vec<Sid>,
+    /// The connection ended in [`service_sends`](Self::service_sends), and no service has come
+    /// since in which a doer that parks would see it.
+    unseen: bool,
 }
 
 #[derive(Debug)]
@@ -95,6 +98,7 @@ impl Client {
             told: 0,
             events: Events::default(),
             marks: Vec::new(),
+            unseen: false,
         }
     }
 
@@ -277,10 +281,12 @@ impl Client {
     }
 
     /// When a service is needed next although nothing is ready: `tyme` itself when there is work
-    /// to do now, [`Tyme::NEVER`] when only readiness counts.
+    /// to do now or the connection has ended in [`service_sends`](Self::service_sends),
+    /// [`Tyme::NEVER`] when only readiness counts.
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
         match &self.phase {
+            _ if self.unseen => tyme,
             Phase::Closed => Tyme::NEVER,
             Phase::Standing if self.link.asked() => tyme,
             _ if self.link.abort_asked() => tyme,
@@ -353,12 +359,14 @@ impl Client {
         if let Phase::Standing = self.phase {
             let news = self.act(tyme, net);
             self.finish(news, tyme, net);
+            self.unseen = !matches!(self.phase, Phase::Standing);
         }
     }
 
     /// Takes the marks and carries on connecting. True when the connection may have something.
     fn begin(&mut self, tyme: Tyme, net: &mut dyn Net) -> bool {
         self.events.stale();
+        self.unseen = false;
         let Some(group) = self.group else {
             return false;
         };

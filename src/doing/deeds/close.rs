@@ -48,7 +48,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx: &mut Cx<'_, A>,
     ) -> Option<Box<dyn Deed<A>>> {
         let slot = &mut self.slots[index];
-        let mut deed = slot.deed.take()?;
+        if !slot.is_open() {
+            return None;
+        }
+        let mut deed = std::mem::replace(&mut slot.deed, Box::new(Gone));
         slot.state = State::Gone;
         let (place, armed) = (slot.place, std::mem::take(&mut slot.armed));
         self.armed -= usize::from(armed);
@@ -163,7 +166,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// Says where a fault happened.
     pub(super) fn blame(&self, index: usize, hook: Hook, fault: Fault, hub: &Hub) -> Fault {
         let slot = &self.slots[index];
-        let label = slot.deed.as_ref().map_or("", |d| d.type_name());
+        let label = slot.deed.type_name();
         let mut fault = fault.during(hook, hub.tyme);
         fault.below(name_of(hub, slot.place, label));
         fault
@@ -172,8 +175,6 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// Names the doer in a slot as the place of what was collected while it ran.
     pub(super) fn blame_collected(&self, from: usize, index: usize, hub: &mut Hub) {
         let slot = &self.slots[index];
-        if let Some(deed) = &slot.deed {
-            hub.blame_collected(from, slot.place, deed.type_name());
-        }
+        hub.blame_collected(from, slot.place, slot.deed.type_name());
     }
 }

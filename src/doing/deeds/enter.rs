@@ -136,7 +136,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let due = hub.tyme;
         let state = State::Fresh;
         self.slots.push(Slot {
-            deed: Some(deed),
+            deed,
             due,
             place,
             state,
@@ -148,10 +148,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx.ask.me.set(place);
         let slot = &mut self.slots[index];
         let asked = cx.ask.queue.len();
-        let turn = catch_unwind(AssertUnwindSafe(|| match &mut slot.deed {
-            Some(deed) => deed.enter(cx),
-            None => Turn::Undone,
-        }));
+        let turn = catch_unwind(AssertUnwindSafe(|| slot.deed.enter(cx)));
         self.blame_collected(collected, index, cx.ask.hub);
         match turn {
             Ok(Turn::Failed(fault)) => self.failed_enter(index, asked, fault, cx),

@@ -233,13 +233,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let timed = !self.walk.until.is_never();
         let run = if timed { run.min(1) } else { run };
         let me = cx.ask.me;
-        for (n, slot) in self.slots[from..from + run].iter_mut().enumerate() {
-            let Some(deed) = &mut slot.deed else { continue };
+        let mut slots = self.slots[from..from + run].iter_mut();
+        while let Some(slot) = slots.next() {
             me.set(slot.place);
-            let turn = deed.recur(tyme, cx);
+            let turn = slot.deed.recur(tyme, cx);
             if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
-                self.walk.left -= n;
-                return Some((from + n, turn));
+                let ran = run - slots.len(); // this one, too
+                self.walk.left -= ran - 1;
+                return Some((from + ran - 1, turn));
             }
         }
         self.walk.left -= run;
@@ -259,10 +260,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         if hub.watched {
             return self.run_watched(index, cx);
         }
-        match &mut self.slots[index].deed {
-            Some(deed) => deed.recur(tyme, cx),
-            None => Turn::Tick,
-        }
+        self.slots[index].deed.recur(tyme, cx)
     }
 
     /// The same with the observer told and the time taken.
@@ -272,9 +270,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let slot = &mut self.slots[index];
         let (place, due, state) = (slot.place, slot.due, slot.state);
         cx.ask.hub.tell(place, Event::Recur);
-        let Some(deed) = &mut slot.deed else {
-            return Turn::Tick;
-        };
+        let deed = &mut slot.deed;
         let measured = cx.ask.hub.stats.is_some();
         let begun = if measured { cx.net.now() } else { Tyme::ZERO };
         let turn = deed.recur(tyme, cx);
@@ -419,7 +415,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// Closes the holes. Only between passes.
     fn compact(&mut self, hub: &mut Hub) {
-        self.slots.retain(|slot| slot.deed.is_some());
+        self.slots.retain(Slot::is_open);
         let sched = &mut hub.scheds[self.sched as usize];
         let mut moved = Sched {
             owner: sched.owner,
