@@ -124,6 +124,22 @@ impl<A: ?Sized> Ask<'_, A> {
         self.hub.attention = true;
         self.queue.push(request);
     }
+
+    /// Drops what was asked from the given request on, and gives back the places that were meant
+    /// for new doers.
+    pub(super) fn forget(&mut self, from: usize) {
+        while self.queue.len() > from {
+            if let Some(Request {
+                what: What::Extend(new),
+                ..
+            }) = self.queue.pop()
+            {
+                for New { place, .. } in &new {
+                    self.hub.vacate(*place);
+                }
+            }
+        }
+    }
 }
 
 impl<A: ?Sized + 'static> Ask<'_, A> {

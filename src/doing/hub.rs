@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::bits::Bits;
@@ -398,8 +399,13 @@ impl Hub {
     #[cold]
     fn tell_observer(&mut self, place: u32, event: Event) {
         let (tyme, id) = (self.tyme, self.id(place));
-        if let Some(observer) = &mut self.observer {
-            observer(tyme, id, event);
+        let Some(mut observer) = self.observer.take() else {
+            return;
+        };
+        match catch_unwind(AssertUnwindSafe(|| observer(tyme, id, event))) {
+            Ok(()) => self.observer = Some(observer),
+            // It is the program's own code, and no reason to leave doers open.
+            Err(panic) => self.collect(Fault::panicked(&*panic)),
         }
     }
 

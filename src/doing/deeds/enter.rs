@@ -63,7 +63,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx.ask.hub.chain.pop();
         cx.ask.me.set(me);
         if let Err(fault) = result {
-            cx.ask.queue.truncate(asked);
+            cx.ask.forget(asked);
             if running {
                 for slot in (from..self.slots.len()).rev() {
                     self.cease(slot, cx);
@@ -184,7 +184,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         fault: Fault,
         cx: &mut Cx<'_, A>,
     ) -> Result<Option<New<A>>, Fault> {
-        cx.ask.queue.truncate(asked); // it failed: what it asked for is dropped
+        cx.ask.forget(asked); // it failed: what it asked for is dropped
         let fault = self.blame(index, Hook::Enter, fault, cx.ask.hub);
         self.give_up(index, fault, cx)
     }

@@ -145,6 +145,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
             };
             cx.ask.hub.chain.truncate(depth);
             let place = cx.ask.me.get();
+            if place == self.walk.owner {
+                // No hook was under way: a doer that was being dropped, or the like.
+                return Err(Fault::panicked(&*panic));
+            }
             let index = cx.ask.hub.places[place as usize].slot as usize;
             self.walk.cursor = index + 1;
             self.after(index, Turn::Failed(Fault::panicked(&*panic)), cx)?;
@@ -315,7 +319,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let mut counts = true;
         if let Turn::Failed(fault) = turn {
             counts = false;
-            cx.ask.queue.truncate(self.walk.asked);
+            cx.ask.forget(self.walk.asked);
             let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
             if let Some(again) = self.give_up(index, fault, cx)? {
                 self.begin(vec![again], cx, true)?;
@@ -399,13 +403,20 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         let is_root = cx.ask.hub.scheds[self.sched as usize].owner == NOBODY;
         let requests: Vec<_> = cx.ask.queue.drain(asked..).collect();
-        for Request { root, what } in requests {
+        let mut requests = requests.into_iter();
+        while let Some(Request { root, what }) = requests.next() {
             if root && !is_root {
                 cx.ask.push(Request { root, what });
                 continue;
             }
             match what {
-                What::Extend(new) => self.begin(new, cx, true)?,
+                What::Extend(new) => {
+                    if let Err(fault) = self.begin(new, cx, true) {
+                        cx.ask.queue.extend(requests);
+                        cx.ask.forget(asked);
+                        return Err(fault);
+                    }
+                }
                 What::Remove(ids) => self.remove(&ids, cx),
                 What::Stop => cx.ask.hub.stop = true,
             }
