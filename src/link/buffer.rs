@@ -87,6 +87,7 @@ impl Buffer {
     }
 
     /// Space at the back for at most `want` bytes, from the pool when there is little.
+    #[inline]
     pub(super) fn space(&mut self, want: usize, pool: &mut Pool) -> &mut [u8] {
         if self.storage.len() - (self.end as usize) < want.min(COMFORT) {
             self.make_space(want, pool);
@@ -133,13 +134,21 @@ impl Buffer {
 
     /// Gives storage back that is not needed: all of it when nothing is inside, and a much too
     /// large one in exchange for one that fits.
+    #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         if self.is_empty() {
             if !self.storage.is_empty() {
                 self.clear();
                 pool.give(std::mem::take(&mut self.storage));
             }
-        } else if self.storage.len() > Pool::fitting(self.len()).saturating_mul(2) {
+        } else {
+            self.shrink(pool);
+        }
+    }
+
+    #[cold]
+    fn shrink(&mut self, pool: &mut Pool) {
+        if self.storage.len() > Pool::fitting(self.len()).saturating_mul(2) {
             let old = self.moved(pool.take(self.len()));
             pool.give(old);
         }

@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use super::flags::{ABORT, ASKED, BLOCKED, CUTOFF, FINISH, FULL, Flags, HOLD, REARM, SHUT};
 use super::limits::Limits;
 use super::pool::Pool;
 use super::{Buffer, CloseReason, Stats, TxError};
@@ -27,7 +28,6 @@ pub struct Link {
     sid: Sid,
     rx: Buffer,
     tx: Buffer,
-    state: State,
     /// The last traffic in either direction, or the last refresh.
     active: Tyme,
     /// Idle tymeout in nanoseconds; `u64::MAX` is none.
@@ -35,32 +35,19 @@ pub struct Link {
     /// When the current state has lasted too long; never while it may last.
     hard: Tyme,
     tx_cap: u32,
-    /// The peer has ended its side.
-    cutoff: bool,
-    /// The user's wish to end our side once all is sent.
-    finish: bool,
-    /// Our side has been ended.
-    shut: bool,
-    /// The user's wish to break it off.
-    abort: bool,
-    /// Not to be closed by itself when the peer has ended its side.
-    hold: bool,
-    /// The socket took less than was queued.
-    blocked: bool,
-    /// Reading has stopped at the cap.
-    full: bool,
-    /// A deadline may have come nearer than the one that is armed.
-    rearm: bool,
-    /// Asked something since its last turn.
-    asked: bool,
+    state: State,
+    /// What is out of the ordinary.
+    flags: Flags,
+    /// Why it is draining or closed; of no meaning before.
+    reason: CloseReason,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Connecting,
     Open,
-    Draining(CloseReason),
-    Closed(CloseReason),
+    Draining,
+    Closed,
 }
 
 /// How a receive went: hio's None, data and b"".
@@ -162,14 +149,14 @@ impl Link {
     /// Whether the peer has ended its side: nothing more will be received. Our side may go on.
     #[must_use]
     pub const fn cutoff(&self) -> bool {
-        self.cutoff
+        self.flags.any(CUTOFF)
     }
 
     /// Why the connection ended, once it has.
     #[must_use]
     pub const fn closed(&self) -> Option<CloseReason> {
         match self.state {
-            State::Closed(reason) => Some(reason),
+            State::Closed => Some(self.reason),
             _ => None,
         }
     }
@@ -195,13 +182,13 @@ impl Link {
     /// Takes `n` received bytes away; all when there are fewer.
     pub fn consume(&mut self, n: usize) {
         self.rx.consume(n);
-        self.asked = true;
+        self.flags.set(ASKED);
     }
 
     /// Takes all received bytes away: hio's `clearRxbs`.
     pub fn clear_rx(&mut self) {
         self.rx.clear();
-        self.asked = true;
+        self.flags.set(ASKED);
     }
 
     /// Queues bytes. They are sent in the link's next turn.
@@ -213,7 +200,7 @@ impl Link {
         self.may_tx()?;
         let taken = data.len().min(self.room());
         self.tx.extend(&data[..taken]);
-        self.asked = true;
+        self.flags.set(ASKED);
         match taken == data.len() {
             true => Ok(()),
             false => Err(TxError::Full { taken }),
@@ -226,7 +213,7 @@ impl Link {
     /// As [`tx`](Self::tx). What was not taken stays received.
     pub fn echo(&mut self) -> Result<(), TxError> {
         self.may_tx()?;
-        self.asked = true;
+        self.flags.set(ASKED);
         let len = self.rx.len();
         if self.tx.is_empty() && len <= self.tx_cap as usize {
             std::mem::swap(&mut self.rx, &mut self.tx);
@@ -243,16 +230,15 @@ impl Link {
 
     fn may_tx(&self) -> Result<(), TxError> {
         match self.state {
-            State::Connecting | State::Open if !self.finish => Ok(()),
+            State::Connecting | State::Open if !self.flags.any(FINISH) => Ok(()),
             State::Connecting | State::Open => Err(TxError::Shut),
-            State::Draining(reason) | State::Closed(reason) => Err(TxError::Closed(reason)),
+            State::Draining | State::Closed => Err(TxError::Closed(self.reason)),
         }
     }
 
     /// Ends our side once all that is queued is sent; receiving goes on. hio's `shutdownSend`.
     pub fn shutdown_send(&mut self) {
-        self.finish = true;
-        self.asked = true;
+        self.flags.set(FINISH | ASKED);
     }
 
     /// Closes in order: sends what is queued, ends our side, waits for the peer to end its own
@@ -266,16 +252,15 @@ impl Link {
     /// is dropped.
     pub fn abort(&mut self) {
         if self.closed().is_none() {
-            self.abort = true;
-            self.asked = true;
+            self.flags.set(ABORT | ASKED);
         }
     }
 
     /// Says whether the link stays open when the peer has ended its side and nothing is queued:
     /// for answers that take longer to compute. By default it is closed then.
     pub fn hold(&mut self, hold: bool) {
-        self.hold = hold;
-        self.asked = true;
+        self.flags.put(HOLD, hold);
+        self.flags.set(ASKED);
     }
 
     /// Starts the idle tymeout anew, as traffic does.
@@ -287,19 +272,18 @@ impl Link {
     pub fn set_tymeout(&mut self, tyme: Tyme, tymeout: Option<Duration>) {
         self.tymeout = nanos(tymeout);
         self.active = tyme;
-        self.rearm = true;
-        self.asked = true;
+        self.flags.set(REARM | ASKED);
     }
 
     fn close_for(&mut self, reason: CloseReason) {
         match self.state {
             State::Connecting => self.abort(),
             State::Open => {
-                self.state = State::Draining(reason);
+                (self.state, self.reason) = (State::Draining, reason);
                 self.hard = Tyme::NEVER;
-                self.asked = true;
+                self.flags.set(ASKED);
             }
-            State::Draining(_) | State::Closed(_) => {}
+            State::Draining | State::Closed => {}
         }
     }
 }
@@ -320,21 +304,14 @@ impl Link {
             sid: NO_SOCKET,
             rx: Buffer::new(),
             tx: Buffer::new(),
-            state: State::Closed(CloseReason::NotOpened),
+            state: State::Closed,
             active: Tyme::ZERO,
             tymeout: u64::MAX,
             hard: Tyme::NEVER,
             // Caps are checked when opened; before that nothing is queued.
             tx_cap: u32::try_from(limits.tx_cap).unwrap_or(u32::MAX),
-            cutoff: false,
-            finish: false,
-            shut: false,
-            abort: false,
-            hold: false,
-            blocked: false,
-            full: false,
-            rearm: true,
-            asked: false,
+            flags: Flags::of(REARM),
+            reason: CloseReason::NotOpened,
         }
     }
 
@@ -367,21 +344,23 @@ impl Link {
     }
 
     pub(super) const fn asked(&self) -> bool {
-        self.asked
+        self.flags.any(ASKED)
     }
 
     /// The initial [`hold`](Self::hold).
     pub(super) const fn keep_open(&mut self, hold: bool) {
-        self.hold = hold;
+        self.flags.put(HOLD, hold);
     }
 
     /// Notes that it needs a turn. True when that is new.
     pub(super) fn touch(&mut self) -> bool {
-        !std::mem::replace(&mut self.asked, true)
+        let new = !self.flags.any(ASKED);
+        self.flags.set(ASKED);
+        new
     }
 
     pub(super) const fn abort_asked(&self) -> bool {
-        self.abort
+        self.flags.any(ABORT)
     }
 
     /// Takes in what came, within the limits, and sends on what the socket had not taken.
@@ -389,13 +368,13 @@ impl Link {
         match self.state {
             State::Open => {
                 let mut news = self.receive(turn);
-                if self.blocked {
+                if self.flags.any(BLOCKED) {
                     news.drained = self.flush(turn) && !news.closed;
                     news.closed = self.closed().is_some();
                 }
                 news
             }
-            State::Draining(_) => {
+            State::Draining => {
                 self.discard(turn);
                 // Acting on it sends the rest, or sees that the peer has ended its side.
                 self.act(turn);
@@ -404,60 +383,51 @@ impl Link {
                     ..News::default()
                 }
             }
-            State::Connecting | State::Closed(_) => News::default(),
+            State::Connecting | State::Closed => News::default(),
         }
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
-    pub(super) fn receive(&mut self, turn: &mut Turn<'_>) -> News {
-        let (mut news, known) = (News::default(), self.cutoff);
+    fn receive(&mut self, turn: &mut Turn<'_>) -> News {
+        let mut news = News::default();
         let mut budget = turn.shared.limits.rx_bytes_per_service;
-        while self.state == State::Open {
+        loop {
             let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
             if room == 0 {
-                self.full = true;
+                self.flags.set(FULL);
                 break;
             }
             if budget == 0 {
                 turn.net.mark(self.sid);
                 break;
             }
-            match self.read(room.min(budget), turn) {
-                Received::Nothing => break,
-                Received::Data(n) => {
-                    budget -= n;
+            let space = self.rx.space(room.min(budget), &mut turn.shared.pool);
+            let most = space.len();
+            match turn.net.read(self.sid, space) {
+                Ok(Some(n)) if n > 0 => {
+                    self.rx.filled(n);
+                    self.active = turn.tyme;
+                    turn.shared.stats.received += n as u64;
                     news.received = true;
+                    if n < most {
+                        break;
+                    }
+                    budget -= n;
                 }
-                Received::Closed => {
-                    news.closed = self.closed().is_some();
-                    news.cutoff = self.cutoff && !known && !news.closed;
+                Ok(None) => break,
+                Ok(Some(_)) => {
+                    news.cutoff = !self.flags.any(CUTOFF);
+                    self.flags.set(CUTOFF);
+                    break;
+                }
+                Err(why) => {
+                    self.end(CloseReason::from_loss(why), turn);
+                    news.closed = true;
                     break;
                 }
             }
         }
         news
-    }
-
-    /// One read of at most `most` bytes.
-    pub(super) fn read(&mut self, most: usize, turn: &mut Turn<'_>) -> Received {
-        let space = self.rx.space(most, &mut turn.shared.pool);
-        match turn.net.read(self.sid, space) {
-            Ok(None) => Received::Nothing,
-            Ok(Some(0)) => {
-                self.cutoff = true;
-                Received::Closed
-            }
-            Ok(Some(n)) => {
-                self.rx.filled(n);
-                self.active = turn.tyme;
-                turn.shared.stats.received += n as u64;
-                Received::Data(n)
-            }
-            Err(why) => {
-                self.end(CloseReason::from_loss(why), turn);
-                Received::Closed
-            }
-        }
     }
 
     /// Reads and drops, within the budget: the peer of a closing link may still be sending, and
@@ -474,12 +444,15 @@ impl Link {
             match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(None) => break,
                 Ok(Some(0)) => {
-                    self.cutoff = true;
+                    self.flags.set(CUTOFF);
                     break;
                 }
                 Ok(Some(n)) => {
                     budget -= n;
                     turn.shared.stats.received += n as u64;
+                    if n < most {
+                        break;
+                    }
                 }
                 Err(why) => {
                     self.end(CloseReason::from_loss(why), turn);
@@ -511,20 +484,21 @@ impl Link {
         if took {
             self.active = turn.tyme;
         }
-        let was = self.blocked;
-        self.blocked = !self.tx.is_empty();
+        let (was, blocked) = (self.flags.any(BLOCKED), !self.tx.is_empty());
+        self.flags.put(BLOCKED, blocked);
         if self.state == State::Open {
-            if !self.blocked {
+            if !blocked {
                 self.hard = Tyme::NEVER;
             } else if took || !was {
                 self.hard = turn.tyme + turn.shared.limits.write_stall;
-                self.rearm = true;
+                self.flags.set(REARM);
             }
         }
-        was && !self.blocked
+        was && !blocked
     }
 
     /// A write failed: takes in what the peer sent before it went, then ends.
+    #[cold]
     fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) {
         if self.state == State::Open {
             self.receive(turn);
@@ -534,60 +508,68 @@ impl Link {
 
     /// Carries out what was asked for.
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
-        self.asked = false;
+        self.flags.clear(ASKED);
         let mut news = News::default();
-        if self.abort {
+        if self.flags.any(ABORT) {
             self.reset(CloseReason::Aborted, turn);
-        } else if matches!(self.state, State::Open | State::Draining(_)) {
+        } else if matches!(self.state, State::Open | State::Draining) {
             news.drained = !self.tx.is_empty() && self.flush(turn);
-            if self.tx.is_empty() {
-                self.settle(turn);
-            }
-            if let State::Draining(_) = self.state {
-                self.drain(turn);
-            }
-            if self.full {
-                self.resume(turn);
+            if self.state != State::Open || self.flags.any(FINISH | CUTOFF | FULL) {
+                self.go_on(turn);
             }
         }
         news.closed = self.closed().is_some();
         news
     }
 
+    /// What there is to do beyond sending, for a link that is closing or full.
+    #[cold]
+    fn go_on(&mut self, turn: &mut Turn<'_>) {
+        if self.tx.is_empty() {
+            self.settle(turn);
+        }
+        if self.state == State::Draining {
+            self.drain(turn);
+        }
+        if self.flags.any(FULL) {
+            self.resume(turn);
+        }
+    }
+
     /// All is sent: ends our side if wished, and the whole when both sides have ended.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Draining(reason) if self.cutoff => self.end(reason, turn),
-            State::Draining(_) if !self.shut => {
+            State::Draining if self.cutoff() => self.end(self.reason, turn),
+            State::Draining if !self.flags.any(SHUT) => {
                 self.shut_send(turn);
                 self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
-                self.rearm = true;
+                self.flags.set(REARM);
             }
-            State::Open if self.finish && !self.shut => {
+            State::Open if self.flags.any(FINISH) && !self.flags.any(SHUT) => {
                 self.shut_send(turn);
-                if self.cutoff && self.state == State::Open {
+                if self.cutoff() && self.state == State::Open {
                     self.settle_cutoff(turn);
                 }
             }
-            State::Open if self.cutoff => self.settle_cutoff(turn),
+            State::Open if self.cutoff() => self.settle_cutoff(turn),
             _ => {}
         }
     }
 
     /// The peer has ended its side and all is sent: what is left is for the user to consume.
     fn settle_cutoff(&mut self, turn: &mut Turn<'_>) {
-        if self.hold && !self.shut {
+        if self.flags.any(HOLD) && !self.flags.any(SHUT) {
             self.hard = Tyme::NEVER;
         } else if self.rx.is_empty() {
             self.end(CloseReason::PeerClosed, turn);
         } else if self.hard.is_never() {
             self.hard = turn.tyme + turn.shared.limits.drain;
-            self.rearm = true;
+            self.flags.set(REARM);
         }
     }
 
     fn shut_send(&mut self, turn: &mut Turn<'_>) {
-        self.shut = true;
+        self.flags.set(SHUT);
         if let Err(why) = turn.net.shutdown(self.sid, Shutdown::Send) {
             self.lose(why, turn);
         }
@@ -597,16 +579,16 @@ impl Link {
     fn drain(&mut self, turn: &Turn<'_>) {
         if self.hard.is_never() {
             self.hard = turn.tyme + turn.shared.limits.drain;
-            self.rearm = true;
+            self.flags.set(REARM);
         }
     }
 
     /// Reads on when the user has consumed: the socket may have been readable all the while, and
     /// then tells of no new edge.
     fn resume(&mut self, turn: &mut Turn<'_>) {
-        let closing = matches!(self.state, State::Draining(_));
+        let closing = self.state == State::Draining;
         if closing || self.rx.len() < turn.shared.limits.rx_cap {
-            self.full = false;
+            self.flags.clear(FULL);
             turn.net.mark(self.sid);
         }
     }
@@ -615,8 +597,8 @@ impl Link {
     pub(super) fn deadlines(&self) -> (Tyme, Tyme) {
         match self.state {
             State::Open => (self.idle(), self.hard),
-            State::Draining(_) => (Tyme::NEVER, self.hard),
-            State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
+            State::Draining => (Tyme::NEVER, self.hard),
+            State::Connecting | State::Closed => (Tyme::NEVER, Tyme::NEVER),
         }
     }
 
@@ -626,18 +608,22 @@ impl Link {
 
     /// Whether a deadline came nearer since this was last asked.
     pub(super) fn take_rearm(&mut self) -> bool {
-        std::mem::take(&mut self.rearm)
+        self.flags.take(REARM)
     }
 
     /// Ends the link when a deadline is reached. True when it did.
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>) -> bool {
         let late = self.hard <= turn.tyme;
         match self.state {
-            State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
+            State::Open if late && self.flags.any(BLOCKED) => {
+                self.reset(CloseReason::WriteStalled, turn)
+            }
             State::Open if late => self.end(CloseReason::PeerClosed, turn),
             State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
-            State::Draining(_) if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
-            State::Draining(_) if late => self.reset(CloseReason::DrainTimedOut, turn),
+            State::Draining if late && self.flags.any(SHUT) => {
+                self.end(CloseReason::LingerTimedOut, turn)
+            }
+            State::Draining if late => self.reset(CloseReason::DrainTimedOut, turn),
             _ => return false,
         }
         true
@@ -654,6 +640,7 @@ impl Link {
     }
 
     /// Ends now.
+    #[cold]
     pub(super) fn end(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
         if self.closed().is_some() {
             return;
@@ -665,19 +652,29 @@ impl Link {
         turn.shared.stats.unsent += self.tx.len() as u64;
         self.tx.clear();
         self.tx.rest(&mut turn.shared.pool);
-        self.state = State::Closed(reason);
+        (self.state, self.reason) = (State::Closed, reason);
         self.hard = Tyme::NEVER;
-        (self.blocked, self.full, self.abort) = (false, false, false);
+        self.flags.clear(BLOCKED | FULL | ABORT);
     }
 
     /// Lends storage for an answer, so that queueing one allocates nothing.
+    #[inline]
     pub(super) fn lend(&mut self, pool: &mut Pool) {
         if self.tx.is_bare() {
             self.tx.lend(pool.spare());
         }
     }
 
+    /// As [`lend`](Self::lend), for a link that gives it back in the same turn.
+    #[inline]
+    pub(super) fn lend_large(&mut self, pool: &mut Pool) {
+        if self.tx.is_bare() {
+            self.tx.lend(pool.take_large());
+        }
+    }
+
     /// Gives storage back that is not needed.
+    #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         self.tx.rest(pool);
         self.rx.rest(pool);
@@ -700,7 +697,7 @@ mod tests {
 
     #[test]
     fn is_small() {
-        assert!(size_of::<Link>() <= 136, "{}", size_of::<Link>());
+        assert!(size_of::<Link>() <= 104, "{}", size_of::<Link>());
         assert_eq!(size_of::<Buffer>(), 24);
     }
 

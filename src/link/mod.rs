@@ -26,6 +26,7 @@ mod client;
 mod close;
 mod error;
 mod events;
+mod flags;
 mod limits;
 #[expect(
     clippy::module_inception,

@@ -26,12 +26,14 @@ impl Pool {
     }
 
     /// A storage of 64 KiB.
+    #[inline]
     pub(super) fn take_large(&mut self) -> Box<[u8]> {
         self.large.pop().unwrap_or_else(|| fresh(LARGE))
     }
 
     /// A storage to lend to whoever may need one: large when one lies ready, else small, so that
     /// lending to many does not cost much.
+    #[inline]
     pub(super) fn spare(&mut self) -> Box<[u8]> {
         match self.large.pop() {
             Some(large) => large,
@@ -50,13 +52,19 @@ impl Pool {
     }
 
     /// Takes a storage back; keeps it or frees it.
+    #[inline]
     pub(super) fn give(&mut self, storage: Box<[u8]>) {
+        if storage.len() == LARGE && self.large.len() < LARGE_KEPT {
+            self.large.push(storage);
+        } else {
+            self.give_small(storage);
+        }
+    }
+
+    #[cold]
+    fn give_small(&mut self, storage: Box<[u8]>) {
         let size = storage.len();
-        if size == LARGE {
-            if self.large.len() < LARGE_KEPT {
-                self.large.push(storage);
-            }
-        } else if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {
+        if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {
             let kept = &mut self.small[class(size)];
             if kept.len() * size < SMALL_KEPT_BYTES {
                 kept.push(storage);
@@ -82,6 +90,7 @@ const fn class(size: usize) -> usize {
     (size / SMALLEST).trailing_zeros() as usize
 }
 
+#[cold]
 fn fresh(size: usize) -> Box<[u8]> {
     vec![0; size].into_boxed_slice()
 }

@@ -829,7 +829,7 @@ fn attend(
     each: &mut impl FnMut(&mut Remoter),
 ) -> News {
     if news.any() {
-        ix.lend(&mut turn.shared.pool);
+        ix.lend_large(&mut turn.shared.pool);
         each(ix);
         let done = ix.act(turn);
         if done.closed && !news.closed {

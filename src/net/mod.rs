@@ -34,7 +34,7 @@ use crate::tyme::Tyme;
 /// 1. Open a [`group`](Self::group), then sockets in it.
 /// 2. [`poll`](Self::poll) collects readiness; [`ready`](Self::ready) hands over the sockets of a
 ///    group that have a mark and takes the marks away.
-/// 3. Work on each of them until it says "not yet". Whoever stops earlier (a budget, a full
+/// 3. Work on each of them until it says "not yet" or reads less than was asked for. Whoever stops earlier (a budget, a full
 ///    buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
 ///    acts: readiness is told by edges.
 ///
@@ -130,6 +130,10 @@ pub trait Net {
     fn connected(&mut self, sid: Sid) -> Result<bool, NetError>;
 
     /// Reads into `buf`: `None` when nothing is there yet, `Some(0)` at the end of the stream.
+    ///
+    /// A read that fills less than `buf` took all there was: whoever gets one stops as after
+    /// `None` and loses nothing. When the net knows already that more follows, which is mostly
+    /// the end, it [marks](Self::mark) the socket in the same call.
     ///
     /// An empty `buf` gives `None`, so that it is not taken for the end.
     ///

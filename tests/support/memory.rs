@@ -317,6 +317,7 @@ impl Net for MemoryNet {
         if let Endpoint::Unix(path) = &at {
             let len = path.as_os_str().len();
             if len > 107 {
+                let len = u16::try_from(len).unwrap_or(u16::MAX);
                 return Err(NetError::PathTooLong { len, max: 107 });
             }
         }
@@ -388,8 +389,9 @@ impl Net for MemoryNet {
             stream.other,
         );
         if n > 0 {
-            if n < buf.len() && !ended {
-                self.at_mut(sid).unwrap().readable = false;
+            if n < buf.len() {
+                let socket = self.at_mut(sid).unwrap();
+                (socket.readable, socket.marked) = (ended, ended || socket.marked);
             }
             if let Some(other) = other {
                 self.wake(other, false, true);

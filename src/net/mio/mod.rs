@@ -3,7 +3,8 @@
 //! Readiness is told by edges, through one registration a socket, and kept as flags that are
 //! hints: a read without the flag makes no system call, a read that comes back short clears the
 //! flag, because the next byte will tell of itself by a new edge. The exception is a stream whose
-//! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read.
+//! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read,
+//! and a short read marks it.
 //!
 //! A Unix stream is registered for reading only until a write first finds no room; the reason is
 //! at [`Socket::hears_room`](socket::Socket::hears_room).
@@ -373,9 +374,13 @@ impl Net for MioNet {
         loop {
             match entry.socket.read(buf) {
                 Ok(n) => {
-                    let short = 0 < n && n < buf.len();
-                    if short && SHORT_IS_LAST && !entry.is(READ_CLOSED) {
-                        entry.clear(READABLE);
+                    if 0 < n && n < buf.len() {
+                        if SHORT_IS_LAST && !entry.is(READ_CLOSED) {
+                            entry.clear(READABLE);
+                        } else {
+                            // More will be read, and no edge tells of it.
+                            self.table.mark(sid);
+                        }
                     }
                     return Ok(Some(n));
                 }
