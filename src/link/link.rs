@@ -211,6 +211,7 @@ impl Link {
     ///
     /// # Errors
     /// As [`tx`](Self::tx). What was not taken stays received.
+    #[inline]
     pub fn echo(&mut self) -> Result<(), TxError> {
         self.may_tx()?;
         self.flags.set(ASKED);
@@ -219,6 +220,11 @@ impl Link {
             std::mem::swap(&mut self.rx, &mut self.tx);
             return Ok(());
         }
+        self.echo_more(len)
+    }
+
+    /// Echoes behind what is queued already, or as much as may be queued.
+    fn echo_more(&mut self, len: usize) -> Result<(), TxError> {
         let taken = len.min(self.room());
         self.tx.extend(&self.rx.data()[..taken]);
         self.rx.consume(taken);
@@ -228,6 +234,7 @@ impl Link {
         }
     }
 
+    #[inline]
     fn may_tx(&self) -> Result<(), TxError> {
         match self.state {
             State::Connecting | State::Open if !self.flags.any(FINISH) => Ok(()),
@@ -364,6 +371,7 @@ impl Link {
     }
 
     /// Takes in what came, within the limits, and sends on what the socket had not taken.
+    #[inline(always)]
     pub(super) fn listen(&mut self, turn: &mut Turn<'_>) -> News {
         match self.state {
             State::Open => {
@@ -388,6 +396,7 @@ impl Link {
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
+    #[inline(always)]
     fn receive(&mut self, turn: &mut Turn<'_>) -> News {
         let mut news = News::default();
         let mut budget = turn.shared.limits.rx_bytes_per_service;
@@ -465,6 +474,7 @@ impl Link {
 
     /// Writes until all is taken or the socket takes no more. True when the queue had been
     /// waiting for the socket and is empty now.
+    #[inline(always)]
     fn flush(&mut self, turn: &mut Turn<'_>) -> bool {
         let mut took = false;
         while !self.tx.is_empty() {
@@ -507,6 +517,7 @@ impl Link {
     }
 
     /// Carries out what was asked for.
+    #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
         self.flags.clear(ASKED);
         let mut news = News::default();

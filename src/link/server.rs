@@ -554,8 +554,10 @@ impl Server {
     fn reap(&mut self) {
         self.ready.clear();
         self.events.stale();
-        for id in self.ended.drain(..) {
-            self.table.remove(id);
+        if !self.ended.is_empty() {
+            for id in self.ended.drain(..) {
+                self.table.remove(id);
+            }
         }
     }
 
@@ -576,9 +578,22 @@ impl Server {
         if let Ok(at) = ready {
             marks.remove(at);
         }
-        if !self.accepts.wanted(tyme, ready.is_ok()) {
-            return Ok(());
+        match self.accepts.wanted(tyme, ready.is_ok()) {
+            true => self.accept_more(listener, tyme, net, group, marks),
+            false => Ok(()),
         }
+    }
+
+    /// The part of [`collect`](Self::collect) that accepts.
+    #[cold]
+    fn accept_more(
+        &mut self,
+        listener: Sid,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        group: Group,
+        marks: &mut Vec<Sid>,
+    ) -> Result<(), ListenerLost> {
         let again = self.accept_some(listener, tyme, net);
         net.ready(group, marks);
         marks.retain(|sid| *sid != listener);
@@ -647,6 +662,7 @@ impl Server {
     }
 
     /// The turn of a connection that is ready: the path of every message.
+    #[inline(always)]
     fn turn_each(
         &mut self,
         sid: Sid,
@@ -822,6 +838,7 @@ impl Server {
 }
 
 /// Shows news to the user, carries out what is asked in return, and shows the end if that is one.
+#[inline(always)]
 fn attend(
     ix: &mut Remoter,
     mut news: News,
