@@ -127,6 +127,24 @@ impl Buffer {
         self.storage = storage;
     }
 
+    /// Takes a hot storage if it has none.
+    #[inline]
+    pub(super) fn warm(&mut self, hot: &mut Box<[u8]>) {
+        if self.storage.is_empty() {
+            std::mem::swap(&mut self.storage, hot);
+        }
+    }
+
+    /// Leaves its storage where the hot one was, if nothing is inside and it is like that one.
+    /// True when none is left.
+    #[inline]
+    pub(super) fn cool(&mut self, hot: &mut Box<[u8]>) -> bool {
+        if self.is_empty() && self.storage.len() == LARGE && hot.is_empty() {
+            std::mem::swap(&mut self.storage, hot);
+        }
+        self.storage.is_empty()
+    }
+
     /// Whether no storage is held.
     pub(super) fn is_bare(&self) -> bool {
         self.storage.is_empty()
@@ -134,21 +152,13 @@ impl Buffer {
 
     /// Gives storage back that is not needed: all of it when nothing is inside, and a much too
     /// large one in exchange for one that fits.
-    #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         if self.is_empty() {
             if !self.storage.is_empty() {
                 self.clear();
                 pool.give(std::mem::take(&mut self.storage));
             }
-        } else {
-            self.shrink(pool);
-        }
-    }
-
-    #[cold]
-    fn shrink(&mut self, pool: &mut Pool) {
-        if self.storage.len() > Pool::fitting(self.len()).saturating_mul(2) {
+        } else if self.storage.len() > Pool::fitting(self.len()).saturating_mul(2) {
             let old = self.moved(pool.take(self.len()));
             pool.give(old);
         }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::flags::{ABORT, ASKED, BLOCKED, CUTOFF, FINISH, FULL, Flags, HOLD, REARM, SHUT};
 use super::limits::Limits;
+use super::news::News;
 use super::pool::Pool;
 use super::{Buffer, CloseReason, Stats, TxError};
 use crate::net::{Net, NetError, Shutdown, Sid, SocketOption};
@@ -74,44 +75,6 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) pool: Pool,
     pub(super) stats: Stats,
-}
-
-/// What a turn has found that the user should see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct News {
-    pub(super) received: bool,
-    pub(super) cutoff: bool,
-    pub(super) drained: bool,
-    pub(super) closed: bool,
-}
-
-impl News {
-    pub(super) const fn closed() -> Self {
-        Self {
-            received: false,
-            cutoff: false,
-            drained: false,
-            closed: true,
-        }
-    }
-
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self {
-            received: self.received | other.received,
-            cutoff: self.cutoff | other.cutoff,
-            drained: self.drained | other.drained,
-            closed: self.closed | other.closed,
-        }
-    }
-
-    /// Whether there is more than bytes.
-    pub(super) const fn notable(self) -> bool {
-        self.cutoff | self.drained | self.closed
-    }
-
-    pub(super) const fn any(self) -> bool {
-        self.received | self.cutoff | self.drained | self.closed
-    }
 }
 
 /// Looking.
@@ -377,8 +340,8 @@ impl Link {
             State::Open => {
                 let mut news = self.receive(turn);
                 if self.flags.any(BLOCKED) {
-                    news.drained = self.flush(turn) && !news.closed;
-                    news.closed = self.closed().is_some();
+                    news |= News::DRAINED.when(self.flush(turn));
+                    news |= News::CLOSED.when(self.closed().is_some());
                 }
                 news
             }
@@ -386,19 +349,16 @@ impl Link {
                 self.discard(turn);
                 // Acting on it sends the rest, or sees that the peer has ended its side.
                 self.act(turn);
-                News {
-                    closed: self.closed().is_some(),
-                    ..News::default()
-                }
+                News::CLOSED.when(self.closed().is_some())
             }
-            State::Connecting | State::Closed => News::default(),
+            State::Connecting | State::Closed => News::NONE,
         }
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
     #[inline(always)]
     fn receive(&mut self, turn: &mut Turn<'_>) -> News {
-        let mut news = News::default();
+        let mut news = News::NONE;
         let mut budget = turn.shared.limits.rx_bytes_per_service;
         loop {
             let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
@@ -417,7 +377,7 @@ impl Link {
                     self.rx.filled(n);
                     self.active = turn.tyme;
                     turn.shared.stats.received += n as u64;
-                    news.received = true;
+                    news |= News::RECEIVED;
                     if n < most {
                         break;
                     }
@@ -425,13 +385,13 @@ impl Link {
                 }
                 Ok(None) => break,
                 Ok(Some(_)) => {
-                    news.cutoff = !self.flags.any(CUTOFF);
+                    news |= News::CUTOFF.when(!self.flags.any(CUTOFF));
                     self.flags.set(CUTOFF);
                     break;
                 }
                 Err(why) => {
                     self.end(CloseReason::from_loss(why), turn);
-                    news.closed = true;
+                    news |= News::CLOSED;
                     break;
                 }
             }
@@ -476,9 +436,24 @@ impl Link {
     /// waiting for the socket and is empty now.
     #[inline(always)]
     fn flush(&mut self, turn: &mut Turn<'_>) -> bool {
+        let took = turn.net.write(self.sid, self.tx.data());
+        if took != Ok(self.tx.len()) || self.state != State::Open || self.flags.any(BLOCKED) {
+            return self.flush_on(took, turn);
+        }
+        // All at once, as mostly: what the general case comes down to then.
+        turn.shared.stats.sent += self.tx.len() as u64;
+        self.tx.clear();
+        self.active = turn.tyme;
+        self.hard = Tyme::NEVER;
+        false
+    }
+
+    /// The general case, from the outcome of the first write on.
+    #[cold]
+    fn flush_on(&mut self, mut step: Result<usize, NetError>, turn: &mut Turn<'_>) -> bool {
         let mut took = false;
-        while !self.tx.is_empty() {
-            match turn.net.write(self.sid, self.tx.data()) {
+        loop {
+            match step {
                 Ok(0) => break,
                 Ok(n) => {
                     self.tx.consume(n);
@@ -490,6 +465,10 @@ impl Link {
                     return false;
                 }
             }
+            if self.tx.is_empty() {
+                break;
+            }
+            step = turn.net.write(self.sid, self.tx.data());
         }
         if took {
             self.active = turn.tyme;
@@ -520,16 +499,16 @@ impl Link {
     #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
         self.flags.clear(ASKED);
-        let mut news = News::default();
+        let mut news = News::NONE;
         if self.flags.any(ABORT) {
             self.reset(CloseReason::Aborted, turn);
         } else if matches!(self.state, State::Open | State::Draining) {
-            news.drained = !self.tx.is_empty() && self.flush(turn);
+            news |= News::DRAINED.when(!self.tx.is_empty() && self.flush(turn));
             if self.state != State::Open || self.flags.any(FINISH | CUTOFF | FULL) {
                 self.go_on(turn);
             }
         }
-        news.closed = self.closed().is_some();
+        news |= News::CLOSED.when(self.closed().is_some());
         news
     }
 
@@ -617,6 +596,11 @@ impl Link {
         Tyme::from_nanos(self.active.as_nanos().saturating_add(self.tymeout))
     }
 
+    /// Whether a deadline came nearer since [`take_rearm`](Self::take_rearm).
+    pub(super) const fn rearm(&self) -> bool {
+        self.flags.any(REARM)
+    }
+
     /// Whether a deadline came nearer since this was last asked.
     pub(super) fn take_rearm(&mut self) -> bool {
         self.flags.take(REARM)
@@ -676,16 +660,24 @@ impl Link {
         }
     }
 
-    /// As [`lend`](Self::lend), for a link that gives it back in the same turn.
+    /// Lends the storages that are hot for the time of a turn, where it has none.
     #[inline]
-    pub(super) fn lend_large(&mut self, pool: &mut Pool) {
-        if self.tx.is_bare() {
-            self.tx.lend(pool.take_large());
+    pub(super) fn warm(&mut self, pool: &mut Pool) {
+        let [rx, tx] = pool.hot();
+        self.rx.warm(rx);
+        self.tx.warm(tx);
+    }
+
+    /// Gives storage back that is not needed: the end of a turn that began with
+    /// [`warm`](Self::warm).
+    #[inline]
+    pub(super) fn cool(&mut self, pool: &mut Pool) {
+        if !self.rx.cool(&mut pool.hot[0]) || !self.tx.cool(&mut pool.hot[1]) {
+            self.rest(pool);
         }
     }
 
     /// Gives storage back that is not needed.
-    #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         self.tx.rest(pool);
         self.rx.rest(pool);

@@ -3,10 +3,13 @@ use std::fmt;
 /// Storages for buffers that are in use right now, so that idle connections hold none and warm
 /// traffic allocates none.
 ///
-/// All are zero-filled when made and a power of two long. Kept are at most 16 of 64 KiB and
-/// 256 KiB of each smaller size (2.8 MiB together); what comes back beyond that is freed.
+/// All are zero-filled when made and a power of two long. Kept are at most 18 of 64 KiB and
+/// 256 KiB of each smaller size (2.9 MiB together); what comes back beyond that is freed.
 #[derive(Default)]
 pub(super) struct Pool {
+    /// The storages of 64 KiB that go from turn to turn: for receiving and for sending. Empty
+    /// while they are lent.
+    pub(super) hot: [Box<[u8]>; 2],
     large: Vec<Box<[u8]>>,
     /// Invariant: those in `small[i]` are `SMALLEST << i` long.
     small: [Vec<Box<[u8]>>; SMALL_SIZES],
@@ -25,15 +28,31 @@ impl Pool {
         len.next_power_of_two().max(SMALLEST)
     }
 
-    /// A storage of 64 KiB.
+    /// The hot storages, there for the taking.
     #[inline]
+    pub(super) fn hot(&mut self) -> &mut [Box<[u8]>; 2] {
+        if self.hot[0].is_empty() || self.hot[1].is_empty() {
+            self.heat();
+        }
+        &mut self.hot
+    }
+
+    #[cold]
+    fn heat(&mut self) {
+        for i in 0..2 {
+            if self.hot[i].is_empty() {
+                self.hot[i] = self.take_large();
+            }
+        }
+    }
+
+    /// A storage of 64 KiB.
     pub(super) fn take_large(&mut self) -> Box<[u8]> {
         self.large.pop().unwrap_or_else(|| fresh(LARGE))
     }
 
     /// A storage to lend to whoever may need one: large when one lies ready, else small, so that
     /// lending to many does not cost much.
-    #[inline]
     pub(super) fn spare(&mut self) -> Box<[u8]> {
         match self.large.pop() {
             Some(large) => large,
@@ -52,19 +71,13 @@ impl Pool {
     }
 
     /// Takes a storage back; keeps it or frees it.
-    #[inline]
     pub(super) fn give(&mut self, storage: Box<[u8]>) {
-        if storage.len() == LARGE && self.large.len() < LARGE_KEPT {
-            self.large.push(storage);
-        } else {
-            self.give_small(storage);
-        }
-    }
-
-    #[cold]
-    fn give_small(&mut self, storage: Box<[u8]>) {
         let size = storage.len();
-        if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {
+        if size == LARGE {
+            if self.large.len() < LARGE_KEPT {
+                self.large.push(storage);
+            }
+        } else if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {
             let kept = &mut self.small[class(size)];
             if kept.len() * size < SMALL_KEPT_BYTES {
                 kept.push(storage);

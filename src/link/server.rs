@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::accepts::Accepts;
 use super::events::Events;
-use super::link::{News, Shared, Turn};
+use super::link::{Shared, Turn};
+use super::news::News;
 use super::table::Table;
 use super::{
     CloseReason, Event, Limits, Link, ListenerLost, OpenError, Pause, Received, Remoter, RemoterId,
@@ -425,7 +426,7 @@ impl Server {
         self.table.expired(tyme, &mut turns);
         for id in turns.drain(..) {
             if self.expire(id, tyme, net) {
-                self.show(id, News::closed(), tyme, net);
+                self.show(id, News::CLOSED, tyme, net);
             }
         }
         self.turns = turns;
@@ -675,15 +676,22 @@ impl Server {
         };
         let shared = &mut self.shared;
         let mut turn = Turn { tyme, net, shared };
+        ix.warm(&mut turn.shared.pool);
         let news = ix.listen(&mut turn);
         let news = attend(ix, news, &mut turn, each);
-        let id = ix.id();
-        if ix.take_rearm() {
+        if ix.rearm() || news.notable() {
+            let id = ix.id();
+            self.after_turn(id, news, tyme, net);
+        }
+    }
+
+    /// What follows a turn that found more than bytes.
+    #[cold]
+    fn after_turn(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
+        if self.table.get_mut(id).is_some_and(|ix| ix.take_rearm()) {
             self.table.arm(id.key());
         }
-        if news.notable() {
-            self.report_each(id, news, tyme, net);
-        }
+        self.report_each(id, news, tyme, net);
     }
 
     /// The turns of the connections that were asked something between services.
@@ -696,12 +704,10 @@ impl Server {
             };
             let shared = &mut self.shared;
             let mut turn = Turn { tyme, net, shared };
+            ix.warm(&mut turn.shared.pool);
             let news = ix.act(&mut turn);
             let news = attend(ix, news, &mut turn, each);
-            if ix.take_rearm() {
-                self.table.arm(id.key());
-            }
-            self.report_each(id, news, tyme, net);
+            self.after_turn(id, news, tyme, net);
         }
         self.turns = turns;
     }
@@ -715,7 +721,7 @@ impl Server {
                 if let Some(ix) = self.table.get_mut(id) {
                     each(ix);
                 }
-                self.report_each(id, News::closed(), tyme, net);
+                self.report_each(id, News::CLOSED, tyme, net);
             }
         }
         self.turns = turns;
@@ -737,7 +743,7 @@ impl Server {
     /// As [`report`](Self::report), and forgets a connection that ended: it had its last call.
     fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.report(id, news, tyme, net);
-        if news.closed {
+        if news.closed() {
             self.table.remove(id);
         }
     }
@@ -788,13 +794,13 @@ impl Server {
     /// Makes news visible to who looks after the service.
     fn show(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.ready.push(id);
-        if news.received {
+        if news.received() {
             self.tell(Event::Received(id));
         }
         self.report(id, news, tyme, net);
-        if news.closed {
+        if news.closed() {
             self.ended.push(id);
-        } else if news.cutoff {
+        } else if news.cutoff() {
             // It closes in the next service, unless the user has something to say.
             if let Some(ix) = self.table.get_mut(id) {
                 if ix.touch() {
@@ -806,13 +812,13 @@ impl Server {
 
     /// Events of what is rarer than bytes; a connection that ended makes room for others.
     fn report(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
-        if news.drained {
+        if news.drained() {
             self.tell(Event::Drained(id));
         }
-        if news.cutoff {
+        if news.cutoff() {
             self.tell(Event::Cutoff(id));
         }
-        if news.closed {
+        if news.closed() {
             let reason = self.table.get(id).and_then(|ix| ix.closed());
             let reason = reason.unwrap_or(CloseReason::Aborted);
             log::debug!("connection {id} of {}: {reason}", self.ha);
@@ -833,7 +839,7 @@ impl Server {
         };
         let shared = &mut self.shared;
         ix.end(reason, &mut Turn { tyme, net, shared });
-        self.report(id, News::closed(), tyme, net);
+        self.report(id, News::CLOSED, tyme, net);
     }
 }
 
@@ -846,15 +852,14 @@ fn attend(
     each: &mut impl FnMut(&mut Remoter),
 ) -> News {
     if news.any() {
-        ix.lend_large(&mut turn.shared.pool);
         each(ix);
         let done = ix.act(turn);
-        if done.closed && !news.closed {
+        if done.closed() && !news.closed() {
             each(ix);
         }
-        news = news.and(done);
+        news |= done;
     }
-    ix.rest(&mut turn.shared.pool);
+    ix.cool(&mut turn.shared.pool);
     news
 }
 
