@@ -209,12 +209,7 @@ impl MioNet {
 impl MioNet {
     /// A read that found the end or nothing, is not the last one, or failed.
     #[cold]
-    fn read_rarely(
-        &mut self,
-        sid: Sid,
-        buf: &mut [u8],
-        got: io::Result<usize>,
-    ) -> Result<Option<usize>, NetError> {
+    fn read_rarely(&mut self, sid: Sid, got: io::Result<usize>) -> Result<Option<usize>, NetError> {
         match got {
             Ok(0) => Ok(Some(0)),
             Ok(n) => {
@@ -227,7 +222,11 @@ impl MioNet {
                     self.table.get_mut(sid)?.clear(READABLE);
                     Ok(None)
                 }
-                ErrorKind::Interrupted => self.read(sid, buf),
+                // The next turn will do.
+                ErrorKind::Interrupted => {
+                    self.table.mark(sid);
+                    Ok(None)
+                }
                 _ => Err(e.into()),
             },
         }
@@ -235,12 +234,7 @@ impl MioNet {
 
     /// A write that was not taken as a whole, or failed.
     #[cold]
-    fn write_rarely(
-        &mut self,
-        sid: Sid,
-        data: &[u8],
-        took: io::Result<usize>,
-    ) -> Result<usize, NetError> {
+    fn write_rarely(&mut self, sid: Sid, took: io::Result<usize>) -> Result<usize, NetError> {
         let entry = self.table.get_mut(sid)?;
         match took {
             Ok(n) => {
@@ -255,7 +249,11 @@ impl MioNet {
                     await_room(entry, self.poll.registry(), sid)?;
                     Ok(0)
                 }
-                ErrorKind::Interrupted => self.write(sid, data),
+                // The next turn will do.
+                ErrorKind::Interrupted => {
+                    self.table.mark(sid);
+                    Ok(0)
+                }
                 _ => Err(e.into()),
             },
         }
@@ -434,7 +432,7 @@ impl Net for MioNet {
                 entry.clear(READABLE);
                 Ok(Some(n))
             }
-            rare => self.read_rarely(sid, buf, rare),
+            rare => self.read_rarely(sid, rare),
         }
     }
 
@@ -445,7 +443,7 @@ impl Net for MioNet {
         }
         match entry.socket.write(data) {
             Ok(n) if n == data.len() => Ok(n),
-            rare => self.write_rarely(sid, data, rare),
+            rare => self.write_rarely(sid, rare),
         }
     }
 

@@ -254,6 +254,7 @@ impl Table {
             return;
         };
         let start = out.len();
+        out.reserve(gathering.marks.len());
         for &sid in &gathering.marks {
             if let Some(entry) = sockets.get_mut(sid.index() as usize) {
                 if entry.generation == sid.generation() {
@@ -270,7 +271,7 @@ impl Table {
             gathering.listed = false;
         }
         if out.len() - start > 1 {
-            out[start..].sort_unstable();
+            sort(&mut out[start..]);
         }
     }
 
@@ -287,6 +288,7 @@ impl Table {
         }
     }
 
+    #[cold]
     fn woken_of_many(&mut self, out: &mut Vec<Owner>) {
         let Self { groups, marked, .. } = self;
         let start = out.len();
@@ -301,6 +303,12 @@ impl Table {
         out[start..].sort_unstable();
         dedup_from(out, start);
     }
+}
+
+/// Out of line: with one mark, as mostly, there is nothing to sort.
+#[inline(never)]
+fn sort(marks: &mut [Sid]) {
+    marks.sort_unstable();
 }
 
 /// Removes repeated neighbours from `start` on.
