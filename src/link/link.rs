@@ -176,18 +176,21 @@ impl Link {
     /// As [`tx`](Self::tx). What was not taken stays received.
     #[inline]
     pub fn echo(&mut self) -> Result<(), TxError> {
-        self.may_tx()?;
-        self.flags.set(ASKED);
-        let len = self.rx.len();
-        if self.tx.is_empty() && len <= self.tx_cap as usize {
-            std::mem::swap(&mut self.rx, &mut self.tx);
-            return Ok(());
+        let fits = self.tx.is_empty() && self.rx.len() <= self.tx_cap as usize;
+        if !fits || self.state != State::Open || self.flags.any(FINISH) {
+            return self.echo_some();
         }
-        self.echo_more(len)
+        self.flags.set(ASKED);
+        std::mem::swap(&mut self.rx, &mut self.tx);
+        Ok(())
     }
 
     /// Echoes behind what is queued already, or as much as may be queued.
-    fn echo_more(&mut self, len: usize) -> Result<(), TxError> {
+    #[cold]
+    fn echo_some(&mut self) -> Result<(), TxError> {
+        self.may_tx()?;
+        self.flags.set(ASKED);
+        let len = self.rx.len();
         let taken = len.min(self.room());
         self.tx.extend(&self.rx.data()[..taken]);
         self.rx.consume(taken);
@@ -197,7 +200,6 @@ impl Link {
         }
     }
 
-    #[inline]
     fn may_tx(&self) -> Result<(), TxError> {
         match self.state {
             State::Connecting | State::Open if !self.flags.any(FINISH) => Ok(()),
