@@ -135,14 +135,18 @@ impl Buffer {
         }
     }
 
-    /// Leaves its storage where the hot one was, if nothing is inside and it is like that one.
-    /// True when none is left.
+    /// Whether it is empty and its storage is like a hot one.
     #[inline]
-    pub(super) fn cool(&mut self, hot: &mut Box<[u8]>) -> bool {
-        if self.is_empty() && self.storage.len() == LARGE && hot.is_empty() {
-            std::mem::swap(&mut self.storage, hot);
-        }
-        self.storage.is_empty()
+    pub(super) fn is_hot(&self) -> bool {
+        self.start == self.end && self.storage.len() == LARGE
+    }
+
+    /// Gives up the storage of an empty buffer.
+    #[inline]
+    pub(super) fn cool(&mut self) -> Box<[u8]> {
+        debug_assert!(self.is_empty());
+        self.clear();
+        std::mem::take(&mut self.storage)
     }
 
     /// Whether no storage is held.
@@ -155,8 +159,7 @@ impl Buffer {
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         if self.is_empty() {
             if !self.storage.is_empty() {
-                self.clear();
-                pool.give(std::mem::take(&mut self.storage));
+                pool.give(self.cool());
             }
         } else if self.storage.len() > Pool::fitting(self.len()).saturating_mul(2) {
             let old = self.moved(pool.take(self.len()));

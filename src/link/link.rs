@@ -438,12 +438,14 @@ impl Link {
     /// waiting for the socket and is empty now.
     #[inline(always)]
     fn flush(&mut self, turn: &mut Turn<'_>) -> bool {
+        let usual = self.state == State::Open && !self.flags.any(BLOCKED);
+        let len = self.tx.len();
         let took = turn.net.write(self.sid, self.tx.data());
-        if took != Ok(self.tx.len()) || self.state != State::Open || self.flags.any(BLOCKED) {
+        if !usual || took != Ok(len) {
             return self.flush_on(took, turn);
         }
         // All at once, as mostly: what the general case comes down to then.
-        turn.shared.stats.sent += self.tx.len() as u64;
+        turn.shared.stats.sent += len as u64;
         self.tx.clear();
         self.active = turn.tyme;
         self.hard = Tyme::NEVER;
@@ -501,21 +503,31 @@ impl Link {
     #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
         self.flags.clear(ASKED);
+        if self.state != State::Open || self.flags.any(ABORT | FINISH | CUTOFF | FULL) {
+            return self.act_on(turn);
+        }
+        // Nothing but to send.
+        if self.tx.is_empty() || !self.flush(turn) {
+            return News::CLOSED.when(self.state == State::Closed);
+        }
+        News::DRAINED
+    }
+
+    /// The general case.
+    #[cold]
+    fn act_on(&mut self, turn: &mut Turn<'_>) -> News {
         let mut news = News::NONE;
         if self.flags.any(ABORT) {
             self.reset(CloseReason::Aborted, turn);
         } else if matches!(self.state, State::Open | State::Draining) {
             news |= News::DRAINED.when(!self.tx.is_empty() && self.flush(turn));
-            if self.state != State::Open || self.flags.any(FINISH | CUTOFF | FULL) {
-                self.go_on(turn);
-            }
+            self.go_on(turn);
         }
         news |= News::CLOSED.when(self.closed().is_some());
         news
     }
 
     /// What there is to do beyond sending, for a link that is closing or full.
-    #[cold]
     fn go_on(&mut self, turn: &mut Turn<'_>) {
         if self.tx.is_empty() {
             self.settle(turn);
@@ -662,10 +674,10 @@ impl Link {
         }
     }
 
-    /// Lends the storages that are hot for the time of a turn, where it has none.
+    /// Lends the hot storages for the time of a turn, where it has none.
     #[inline]
     pub(super) fn warm(&mut self, pool: &mut Pool) {
-        let [rx, tx] = pool.hot();
+        let [rx, tx] = &mut pool.hot;
         self.rx.warm(rx);
         self.tx.warm(tx);
     }
@@ -674,9 +686,20 @@ impl Link {
     /// [`warm`](Self::warm).
     #[inline]
     pub(super) fn cool(&mut self, pool: &mut Pool) {
-        if !self.rx.cool(&mut pool.hot[0]) || !self.tx.cool(&mut pool.hot[1]) {
-            self.rest(pool);
+        let [rx, tx] = &mut pool.hot;
+        if self.rx.is_hot() && self.tx.is_hot() && rx.is_empty() && tx.is_empty() {
+            *rx = self.rx.cool();
+            *tx = self.tx.cool();
+        } else {
+            self.cool_down(pool);
         }
+    }
+
+    /// What was lent is still in use, or was given away.
+    #[cold]
+    fn cool_down(&mut self, pool: &mut Pool) {
+        self.rest(pool);
+        pool.heat();
     }
 
     /// Gives storage back that is not needed.

@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Default)]
 pub(super) struct Pool {
     /// The storages of 64 KiB that go from turn to turn: for receiving and for sending. Empty
-    /// while they are lent.
+    /// while they are lent, and before the first [`heat`](Self::heat).
     pub(super) hot: [Box<[u8]>; 2],
     large: Vec<Box<[u8]>>,
     /// Invariant: those in `small[i]` are `SMALLEST << i` long.
@@ -28,18 +28,9 @@ impl Pool {
         len.next_power_of_two().max(SMALLEST)
     }
 
-    /// The hot storages, there for the taking.
-    #[inline]
-    pub(super) fn hot(&mut self) -> &mut [Box<[u8]>; 2] {
-        if self.hot[0].is_empty() || self.hot[1].is_empty() {
-            self.heat();
-        }
-        &mut self.hot
-    }
-
-    #[cold]
-    fn heat(&mut self) {
-        for i in 0..2 {
+    /// Sees to it that both hot storages are there.
+    pub(super) fn heat(&mut self) {
+        for i in 0..self.hot.len() {
             if self.hot[i].is_empty() {
                 self.hot[i] = self.take_large();
             }

@@ -119,6 +119,7 @@ impl Server {
                 self.group = Some(group);
                 self.listener = Some(listener);
                 self.accepts = Accepts::default();
+                self.shared.pool.heat();
                 log::info!("listening on {}", self.ha);
                 Ok(())
             }
