@@ -264,10 +264,13 @@ impl Link {
 impl Link {
     /// A link on a socket that is connected.
     pub(super) fn open(sid: Sid, tyme: Tyme, limits: &Limits) -> Self {
-        let mut link = Self::unopened(limits);
-        link.begin(tyme, limits);
-        link.stand(sid, tyme);
-        link
+        Self {
+            sid,
+            state: State::Open,
+            active: tyme,
+            tymeout: nanos(limits.tymeout),
+            ..Self::unopened(limits)
+        }
     }
 
     /// A link without a socket.
@@ -660,7 +663,6 @@ impl Link {
         turn.shared.stats.closed += u64::from(!self.connecting());
         turn.shared.stats.unsent += self.tx.len() as u64;
         self.tx.clear();
-        self.tx.rest(&mut turn.shared.pool);
         (self.state, self.reason) = (State::Closed, reason);
         self.hard = Tyme::NEVER;
         self.flags.clear(BLOCKED | FULL | ABORT);

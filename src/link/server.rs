@@ -553,18 +553,18 @@ impl Server {
     }
 
     /// Forgets the connections that ended in an earlier service.
+    #[inline]
     fn reap(&mut self) {
         self.ready.clear();
         self.events.stale();
-        if !self.ended.is_empty() {
-            for id in self.ended.drain(..) {
-                self.table.remove(id);
-            }
+        while let Some(id) = self.ended.pop() {
+            self.table.remove(id);
         }
     }
 
-    /// Takes the marks, accepts if the listener has one or a pause is over, and then takes the
-    /// marks of the new connections, too, so that they are served at once.
+    /// Takes the marks, and accepts if the listener has one or a pause is over. New connections
+    /// have no mark yet: they are served when the net has polled.
+    #[inline]
     fn collect(
         &mut self,
         tyme: Tyme,
@@ -580,32 +580,14 @@ impl Server {
         if let Ok(at) = ready {
             marks.remove(at);
         }
-        match self.accepts.wanted(tyme, ready.is_ok()) {
-            true => self.accept_more(listener, tyme, net, group, marks),
-            false => Ok(()),
-        }
-    }
-
-    /// The part of [`collect`](Self::collect) that accepts.
-    #[cold]
-    fn accept_more(
-        &mut self,
-        listener: Sid,
-        tyme: Tyme,
-        net: &mut dyn Net,
-        group: Group,
-        marks: &mut Vec<Sid>,
-    ) -> Result<(), ListenerLost> {
-        let again = self.accept_some(listener, tyme, net);
-        net.ready(group, marks);
-        marks.retain(|sid| *sid != listener);
-        if again? {
+        if self.accepts.wanted(tyme, ready.is_ok()) && self.accept_some(listener, tyme, net)? {
             net.mark(listener);
         }
         Ok(())
     }
 
     /// Accepts within the limits. True when more may wait.
+    #[cold]
     fn accept_some(
         &mut self,
         listener: Sid,
@@ -734,7 +716,9 @@ impl Server {
             return false;
         };
         let shared = &mut self.shared;
-        let ended = ix.expire(&mut Turn { tyme, net, shared });
+        let mut turn = Turn { tyme, net, shared };
+        let ended = ix.expire(&mut turn);
+        ix.rest(&mut turn.shared.pool);
         if !ended {
             self.table.arm(id.key());
         }
@@ -742,6 +726,7 @@ impl Server {
     }
 
     /// As [`report`](Self::report), and forgets a connection that ended: it had its last call.
+    #[inline]
     fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.report(id, news, tyme, net);
         if news.closed() {
@@ -839,7 +824,9 @@ impl Server {
             return;
         };
         let shared = &mut self.shared;
-        ix.end(reason, &mut Turn { tyme, net, shared });
+        let mut turn = Turn { tyme, net, shared };
+        ix.end(reason, &mut turn);
+        ix.rest(&mut turn.shared.pool);
         self.report(id, News::CLOSED, tyme, net);
     }
 }
