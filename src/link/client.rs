@@ -579,6 +579,7 @@ impl Client {
             None => {
                 let shared = &mut self.shared;
                 self.link.end(reason, &mut Turn { tyme, net, shared });
+                self.link.rest(&mut self.shared.pool);
                 self.tell_unsent();
                 self.shut(net);
             }
@@ -590,6 +591,7 @@ impl Client {
         let shared = &mut self.shared;
         let tyme = Tyme::ZERO; // ends look at no tyme
         self.link.end(reason, &mut Turn { tyme, net, shared });
+        self.link.rest(&mut self.shared.pool);
         self.tell(ClientEvent::Closed(reason));
         self.tell_unsent();
         self.shut(net);

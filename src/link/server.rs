@@ -562,8 +562,8 @@ impl Server {
         }
     }
 
-    /// Takes the marks, and accepts if the listener has one or a pause is over. New connections
-    /// have no mark yet: they are served when the net has polled.
+    /// Takes the marks, accepts if the listener has one or a pause is over, and then takes the
+    /// marks of the new connections, too: a net that marks them already has them served at once.
     #[inline]
     fn collect(
         &mut self,
@@ -580,7 +580,13 @@ impl Server {
         if let Ok(at) = ready {
             marks.remove(at);
         }
-        if self.accepts.wanted(tyme, ready.is_ok()) && self.accept_some(listener, tyme, net)? {
+        if !self.accepts.wanted(tyme, ready.is_ok()) {
+            return Ok(());
+        }
+        let again = self.accept_some(listener, tyme, net);
+        net.ready(group, marks);
+        marks.retain(|sid| *sid != listener);
+        if again? {
             net.mark(listener);
         }
         Ok(())

@@ -13,7 +13,8 @@ pub(super) const WAKER: Token = Token(usize::MAX);
 /// whoever reads or writes next is told why.
 #[inline]
 pub(super) fn readiness(event: &Event) -> u8 {
-    let flags = u8::from(event.is_readable()) * READABLE | u8::from(event.is_writable()) * WRITABLE;
+    let flags =
+        (u8::from(event.is_readable()) * READABLE) | (u8::from(event.is_writable()) * WRITABLE);
     match event.is_read_closed() | event.is_write_closed() | event.is_error() {
         true => flags | broken(event),
         false => flags,
