@@ -119,7 +119,6 @@ impl<A: ?Sized> Doer<A> for EchoServerDoer {
 
 /// What cannot be queued now stays received: the link stops reading at its cap, and is called
 /// again when its queue has drained.
-#[inline]
 fn echo(link: &mut Link) {
     if let Err(why) = link.echo() {
         log::trace!("echo waits: {why}");

@@ -47,6 +47,9 @@ pub struct Client {
     told: u64,
     events: Events<ClientEvent>,
     marks: Vec<Sid>,
+    /// The connection ended in [`service_sends`](Self::service_sends), and no service has come
+    /// since in which a doer that parks would see it.
+    unseen: bool,
 }
 
 #[derive(Debug)]
@@ -95,6 +98,7 @@ impl Client {
             told: 0,
             events: Events::default(),
             marks: Vec::new(),
+            unseen: false,
         }
     }
 
@@ -277,10 +281,12 @@ impl Client {
     }
 
     /// When a service is needed next although nothing is ready: `tyme` itself when there is work
-    /// to do now, [`Tyme::NEVER`] when only readiness counts.
+    /// to do now or the connection has ended in [`service_sends`](Self::service_sends),
+    /// [`Tyme::NEVER`] when only readiness counts.
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
         match &self.phase {
+            _ if self.unseen => tyme,
             Phase::Closed => Tyme::NEVER,
             Phase::Standing if self.link.asked() => tyme,
             _ if self.link.abort_asked() => tyme,
@@ -304,14 +310,14 @@ impl Client {
         let ready = self.begin(tyme, net);
         if let Phase::Standing = self.phase {
             let mut news = self.act(tyme, net);
-            if ready && !news.closed() {
+            if ready && !news.has(News::CLOSED) {
                 let shared = &mut self.shared;
-                news |= self.link.listen(&mut Turn { tyme, net, shared });
+                news = news.and(self.link.listen(&mut Turn { tyme, net, shared }));
             }
-            if news.received() {
+            if news.has(News::RECEIVED) {
                 self.tell(ClientEvent::Received);
             }
-            if news.cutoff() {
+            if news.has(News::CUTOFF) {
                 self.link.touch(); // to close in the next service, once the user has seen it
             }
             self.finish(news, tyme, net);
@@ -327,22 +333,22 @@ impl Client {
             let mut news = self.act(tyme, net);
             let shared = &mut self.shared;
             let mut turn = Turn { tyme, net, shared };
-            if ready && !news.closed() {
-                news |= self.link.listen(&mut turn);
+            if ready && !news.has(News::CLOSED) {
+                news = news.and(self.link.listen(&mut turn));
             }
             if news.any() {
                 self.link.lend(&mut turn.shared.pool);
                 each(&mut self.link);
                 let done = self.link.act(&mut turn);
-                if done.closed() && !news.closed() {
+                if done.has(News::CLOSED) && !news.has(News::CLOSED) {
                     each(&mut self.link);
                 }
-                news |= done;
+                news = news.and(done);
             }
-            let ended = !news.closed() && self.link.expire(&mut turn);
+            let ended = !news.has(News::CLOSED) && self.link.expire(&mut turn);
             if ended {
                 each(&mut self.link);
-                news |= News::CLOSED;
+                news = News::CLOSED.and(news);
             }
             self.finish(news, tyme, net);
         }
@@ -353,12 +359,14 @@ impl Client {
         if let Phase::Standing = self.phase {
             let news = self.act(tyme, net);
             self.finish(news, tyme, net);
+            self.unseen = !matches!(self.phase, Phase::Standing);
         }
     }
 
     /// Takes the marks and carries on connecting. True when the connection may have something.
     fn begin(&mut self, tyme: Tyme, net: &mut dyn Net) -> bool {
         self.events.stale();
+        self.unseen = false;
         let Some(group) = self.group else {
             return false;
         };
@@ -390,15 +398,15 @@ impl Client {
     fn finish(&mut self, mut news: News, tyme: Tyme, net: &mut dyn Net) {
         let shared = &mut self.shared;
         let mut turn = Turn { tyme, net, shared };
-        news |= News::CLOSED.when(self.link.expire(&mut turn));
+        news = news.and_if(self.link.expire(&mut turn), News::CLOSED);
         self.link.rest(&mut turn.shared.pool);
-        if news.drained() {
+        if news.has(News::DRAINED) {
             self.tell(ClientEvent::Drained);
         }
-        if news.cutoff() {
+        if news.has(News::CUTOFF) {
             self.tell(ClientEvent::Cutoff);
         }
-        if news.closed() {
+        if news.has(News::CLOSED) {
             let reason = self.link.closed().unwrap_or(CloseReason::Aborted);
             self.lost(reason, tyme, net);
         }
@@ -579,7 +587,6 @@ impl Client {
             None => {
                 let shared = &mut self.shared;
                 self.link.end(reason, &mut Turn { tyme, net, shared });
-                self.link.rest(&mut self.shared.pool);
                 self.tell_unsent();
                 self.shut(net);
             }
@@ -591,7 +598,6 @@ impl Client {
         let shared = &mut self.shared;
         let tyme = Tyme::ZERO; // ends look at no tyme
         self.link.end(reason, &mut Turn { tyme, net, shared });
-        self.link.rest(&mut self.shared.pool);
         self.tell(ClientEvent::Closed(reason));
         self.tell_unsent();
         self.shut(net);

@@ -12,7 +12,6 @@
 
 use std::time::Duration;
 
-use super::flags::{ABORT, ASKED, BLOCKED, CUTOFF, FINISH, FULL, Flags, HOLD, REARM, SHUT};
 use super::limits::Limits;
 use super::news::News;
 use super::pool::Pool;
@@ -29,6 +28,7 @@ pub struct Link {
     sid: Sid,
     rx: Buffer,
     tx: Buffer,
+    state: State,
     /// The last traffic in either direction, or the last refresh.
     active: Tyme,
     /// Idle tymeout in nanoseconds; `u64::MAX` is none.
@@ -36,11 +36,26 @@ pub struct Link {
     /// When the current state has lasted too long; never while it may last.
     hard: Tyme,
     tx_cap: u32,
-    state: State,
-    /// What is out of the ordinary.
-    flags: Flags,
-    /// Why it is draining or closed; of no meaning before.
-    reason: CloseReason,
+    /// The peer has ended its side.
+    cutoff: bool,
+    /// The user's wish to end our side once all is sent.
+    finish: bool,
+    /// Our side has been ended.
+    shut: bool,
+    /// The user's wish to break it off.
+    abort: bool,
+    /// Not to be closed by itself when the peer has ended its side.
+    hold: bool,
+    /// The socket took less than was queued.
+    blocked: bool,
+    /// Reading has stopped at the cap.
+    full: bool,
+    /// A deadline may have come nearer than the one that is armed.
+    rearm: bool,
+    /// Asked something since its last turn.
+    asked: bool,
+    /// Bytes were queued although there was no storage for them.
+    lends: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +63,7 @@ enum State {
     Connecting,
     Open,
     Draining,
-    Closed,
+    Closed(CloseReason),
 }
 
 /// How a receive went: hio's None, data and b"".
@@ -112,14 +127,14 @@ impl Link {
     /// Whether the peer has ended its side: nothing more will be received. Our side may go on.
     #[must_use]
     pub const fn cutoff(&self) -> bool {
-        self.flags.any(CUTOFF)
+        self.cutoff
     }
 
     /// Why the connection ended, once it has.
     #[must_use]
     pub const fn closed(&self) -> Option<CloseReason> {
         match self.state {
-            State::Closed => Some(self.reason),
+            State::Closed(reason) => Some(reason),
             _ => None,
         }
     }
@@ -145,13 +160,13 @@ impl Link {
     /// Takes `n` received bytes away; all when there are fewer.
     pub fn consume(&mut self, n: usize) {
         self.rx.consume(n);
-        self.flags.set(ASKED);
+        self.asked = true;
     }
 
     /// Takes all received bytes away: hio's `clearRxbs`.
     pub fn clear_rx(&mut self) {
         self.rx.clear();
-        self.flags.set(ASKED);
+        self.asked = true;
     }
 
     /// Queues bytes. They are sent in the link's next turn.
@@ -162,8 +177,9 @@ impl Link {
     pub fn tx(&mut self, data: &[u8]) -> Result<(), TxError> {
         self.may_tx()?;
         let taken = data.len().min(self.room());
+        self.lends |= self.tx.is_bare();
         self.tx.extend(&data[..taken]);
-        self.flags.set(ASKED);
+        self.asked = true;
         match taken == data.len() {
             true => Ok(()),
             false => Err(TxError::Full { taken }),
@@ -177,20 +193,23 @@ impl Link {
     #[inline]
     pub fn echo(&mut self) -> Result<(), TxError> {
         let fits = self.tx.is_empty() && self.rx.len() <= self.tx_cap as usize;
-        if !fits || self.state != State::Open || self.flags.any(FINISH) {
-            return self.echo_some();
+        if !fits || self.finish || !self.connected() {
+            return self.echo_otherwise();
         }
-        self.flags.set(ASKED);
+        self.asked = true;
         std::mem::swap(&mut self.rx, &mut self.tx);
         Ok(())
     }
 
-    /// Echoes behind what is queued already, or as much as may be queued.
     #[cold]
-    fn echo_some(&mut self) -> Result<(), TxError> {
+    fn echo_otherwise(&mut self) -> Result<(), TxError> {
         self.may_tx()?;
-        self.flags.set(ASKED);
+        self.asked = true;
         let len = self.rx.len();
+        if self.tx.is_empty() && len <= self.tx_cap as usize {
+            std::mem::swap(&mut self.rx, &mut self.tx);
+            return Ok(());
+        }
         let taken = len.min(self.room());
         self.tx.extend(&self.rx.data()[..taken]);
         self.rx.consume(taken);
@@ -202,37 +221,48 @@ impl Link {
 
     fn may_tx(&self) -> Result<(), TxError> {
         match self.state {
-            State::Connecting | State::Open if !self.flags.any(FINISH) => Ok(()),
+            State::Connecting | State::Open if !self.finish => Ok(()),
             State::Connecting | State::Open => Err(TxError::Shut),
-            State::Draining | State::Closed => Err(TxError::Closed(self.reason)),
+            State::Draining => Err(TxError::Closed(CloseReason::Closed)),
+            State::Closed(reason) => Err(TxError::Closed(reason)),
         }
     }
 
     /// Ends our side once all that is queued is sent; receiving goes on. hio's `shutdownSend`.
     pub fn shutdown_send(&mut self) {
-        self.flags.set(FINISH | ASKED);
+        self.finish = true;
+        self.asked = true;
     }
 
     /// Closes in order: sends what is queued, ends our side, waits for the peer to end its own
     /// (what it still sends is dropped), all within [`Limits::drain`] and [`Limits::linger`].
     /// What was received stays readable.
     pub fn close(&mut self) {
-        self.close_for(CloseReason::Closed);
+        match self.state {
+            State::Connecting => self.abort(),
+            State::Open => {
+                self.state = State::Draining;
+                self.hard = Tyme::NEVER;
+                self.asked = true;
+            }
+            State::Draining | State::Closed(_) => {}
+        }
     }
 
     /// Breaks the connection off at the end of this turn. The peer sees a reset; what is queued
     /// is dropped.
     pub fn abort(&mut self) {
         if self.closed().is_none() {
-            self.flags.set(ABORT | ASKED);
+            self.abort = true;
+            self.asked = true;
         }
     }
 
     /// Says whether the link stays open when the peer has ended its side and nothing is queued:
     /// for answers that take longer to compute. By default it is closed then.
     pub fn hold(&mut self, hold: bool) {
-        self.flags.put(HOLD, hold);
-        self.flags.set(ASKED);
+        self.hold = hold;
+        self.asked = true;
     }
 
     /// Starts the idle tymeout anew, as traffic does.
@@ -244,33 +274,20 @@ impl Link {
     pub fn set_tymeout(&mut self, tyme: Tyme, tymeout: Option<Duration>) {
         self.tymeout = nanos(tymeout);
         self.active = tyme;
-        self.flags.set(REARM | ASKED);
-    }
-
-    fn close_for(&mut self, reason: CloseReason) {
-        match self.state {
-            State::Connecting => self.abort(),
-            State::Open => {
-                (self.state, self.reason) = (State::Draining, reason);
-                self.hard = Tyme::NEVER;
-                self.flags.set(ASKED);
-            }
-            State::Draining | State::Closed => {}
-        }
+        self.rearm = true;
+        self.asked = true;
     }
 }
 
-/// Turns.
+/// Turns. What every message passes through is inlined into the server's loop: as calls of their
+/// own these few steps would cost more than they do.
 impl Link {
     /// A link on a socket that is connected.
     pub(super) fn open(sid: Sid, tyme: Tyme, limits: &Limits) -> Self {
-        Self {
-            sid,
-            state: State::Open,
-            active: tyme,
-            tymeout: nanos(limits.tymeout),
-            ..Self::unopened(limits)
-        }
+        let mut link = Self::unopened(limits);
+        link.begin(tyme, limits);
+        link.stand(sid, tyme);
+        link
     }
 
     /// A link without a socket.
@@ -279,14 +296,22 @@ impl Link {
             sid: NO_SOCKET,
             rx: Buffer::new(),
             tx: Buffer::new(),
-            state: State::Closed,
+            state: State::Closed(CloseReason::NotOpened),
             active: Tyme::ZERO,
             tymeout: u64::MAX,
             hard: Tyme::NEVER,
             // Caps are checked when opened; before that nothing is queued.
             tx_cap: u32::try_from(limits.tx_cap).unwrap_or(u32::MAX),
-            flags: Flags::of(REARM),
-            reason: CloseReason::NotOpened,
+            cutoff: false,
+            finish: false,
+            shut: false,
+            abort: false,
+            hold: false,
+            blocked: false,
+            full: false,
+            rearm: true,
+            asked: false,
+            lends: false,
         }
     }
 
@@ -319,45 +344,44 @@ impl Link {
     }
 
     pub(super) const fn asked(&self) -> bool {
-        self.flags.any(ASKED)
+        self.asked
     }
 
     /// The initial [`hold`](Self::hold).
     pub(super) const fn keep_open(&mut self, hold: bool) {
-        self.flags.put(HOLD, hold);
+        self.hold = hold;
     }
 
     /// Notes that it needs a turn. True when that is new.
     pub(super) fn touch(&mut self) -> bool {
-        let new = !self.flags.any(ASKED);
-        self.flags.set(ASKED);
-        new
+        !std::mem::replace(&mut self.asked, true)
     }
 
     pub(super) const fn abort_asked(&self) -> bool {
-        self.flags.any(ABORT)
+        self.abort
     }
 
     /// Takes in what came, within the limits, and sends on what the socket had not taken.
     #[inline(always)]
     pub(super) fn listen(&mut self, turn: &mut Turn<'_>) -> News {
-        match self.state {
-            State::Open => {
-                let mut news = self.receive(turn);
-                if self.flags.any(BLOCKED) {
-                    news |= News::DRAINED.when(self.flush(turn));
-                    news |= News::CLOSED.when(self.closed().is_some());
-                }
-                news
-            }
-            State::Draining => {
-                self.discard(turn);
-                // Acting on it sends the rest, or sees that the peer has ended its side.
-                self.act(turn);
-                News::CLOSED.when(self.closed().is_some())
-            }
-            State::Connecting | State::Closed => News::NONE,
+        if !self.connected() {
+            return self.listen_while_closing(turn);
         }
+        let news = self.receive(turn);
+        match self.blocked {
+            true => news.and(self.send_on(turn)),
+            false => news,
+        }
+    }
+
+    #[cold]
+    fn listen_while_closing(&mut self, turn: &mut Turn<'_>) -> News {
+        if self.state == State::Draining {
+            self.discard(turn);
+            // Acting on it sends the rest, or sees that the peer has ended its side.
+            return self.act_otherwise(turn).without(News::DRAINED);
+        }
+        News::NONE
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
@@ -368,12 +392,12 @@ impl Link {
         loop {
             let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
             if room == 0 {
-                self.flags.set(FULL);
-                break;
+                self.full = true;
+                return news;
             }
             if budget == 0 {
                 turn.net.mark(self.sid);
-                break;
+                return news;
             }
             let space = self.rx.space(room.min(budget), &mut turn.shared.pool);
             let most = space.len();
@@ -382,26 +406,32 @@ impl Link {
                     self.rx.filled(n);
                     self.active = turn.tyme;
                     turn.shared.stats.received += n as u64;
-                    news |= News::RECEIVED;
-                    if n < most {
-                        break;
-                    }
+                    news = News::RECEIVED;
                     budget -= n;
+                    if n < most {
+                        return news; // the net tells when there is more
+                    }
                 }
-                Ok(None) => break,
-                Ok(Some(_)) => {
-                    news |= News::CUTOFF.when(!self.flags.any(CUTOFF));
-                    self.flags.set(CUTOFF);
-                    break;
-                }
-                Err(why) => {
-                    self.end(CloseReason::from_loss(why), turn);
-                    news |= News::CLOSED;
-                    break;
-                }
+                Ok(None) => return news,
+                end => return news.and(self.ended(end, turn)),
             }
         }
-        news
+    }
+
+    /// The peer has ended its side, or the connection is lost.
+    #[cold]
+    fn ended(&mut self, end: Result<Option<usize>, NetError>, turn: &mut Turn<'_>) -> News {
+        match end {
+            Ok(_) if self.cutoff => News::NONE,
+            Ok(_) => {
+                self.cutoff = true;
+                News::CUTOFF
+            }
+            Err(why) => {
+                self.end(CloseReason::from_loss(why), turn);
+                News::CLOSED
+            }
+        }
     }
 
     /// Reads and drops, within the budget: the peer of a closing link may still be sending, and
@@ -418,15 +448,12 @@ impl Link {
             match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(None) => break,
                 Ok(Some(0)) => {
-                    self.flags.set(CUTOFF);
+                    self.cutoff = true;
                     break;
                 }
                 Ok(Some(n)) => {
                     budget -= n;
                     turn.shared.stats.received += n as u64;
-                    if n < most {
-                        break;
-                    }
                 }
                 Err(why) => {
                     self.end(CloseReason::from_loss(why), turn);
@@ -437,146 +464,157 @@ impl Link {
         turn.shared.pool.give(scratch);
     }
 
-    /// Writes until all is taken or the socket takes no more. True when the queue had been
-    /// waiting for the socket and is empty now.
+    /// Writes what is queued.
     #[inline(always)]
-    fn flush(&mut self, turn: &mut Turn<'_>) -> bool {
-        let usual = self.state == State::Open && !self.flags.any(BLOCKED);
+    fn send(&mut self, turn: &mut Turn<'_>) -> News {
         let len = self.tx.len();
-        let took = turn.net.write(self.sid, self.tx.data());
-        if !usual || took != Ok(len) {
-            return self.flush_on(took, turn);
+        match turn.net.write(self.sid, self.tx.data()) {
+            Ok(n) if n == len && !self.blocked => {
+                self.tx.clear();
+                turn.shared.stats.sent += n as u64;
+                self.active = turn.tyme;
+                News::NONE
+            }
+            written => self.sent(written, turn),
         }
-        // All at once, as mostly: what the general case comes down to then.
-        turn.shared.stats.sent += len as u64;
-        self.tx.clear();
-        self.active = turn.tyme;
-        self.hard = Tyme::NEVER;
-        false
     }
 
-    /// The general case, from the outcome of the first write on.
+    /// Writes on what the socket had not taken before.
     #[cold]
-    fn flush_on(&mut self, mut step: Result<usize, NetError>, turn: &mut Turn<'_>) -> bool {
-        let mut took = false;
-        loop {
-            match step {
-                Ok(0) => break,
-                Ok(n) => {
-                    self.tx.consume(n);
-                    turn.shared.stats.sent += n as u64;
-                    took = true;
-                }
-                Err(why) => {
-                    self.lose(why, turn);
-                    return false;
-                }
-            }
+    fn send_on(&mut self, turn: &mut Turn<'_>) -> News {
+        if self.tx.is_empty() {
+            return News::NONE;
+        }
+        let written = turn.net.write(self.sid, self.tx.data());
+        self.sent(written, turn)
+    }
+
+    /// After a write that did not take all, or that had been waited for, or failed.
+    #[cold]
+    fn sent(&mut self, written: Result<usize, NetError>, turn: &mut Turn<'_>) -> News {
+        let drained = match written {
+            Ok(n) => self.flush(n, turn),
+            Err(why) => self.lose(why, turn),
+        };
+        match self.closed() {
+            Some(_) => News::CLOSED,
+            None => News::NONE.and_if(drained, News::DRAINED),
+        }
+    }
+
+    /// Writes until all is taken or the socket takes no more; it has just taken `first` bytes.
+    /// True when the queue had been waiting for the socket and is empty now.
+    fn flush(&mut self, first: usize, turn: &mut Turn<'_>) -> bool {
+        let (mut n, mut took) = (first, false);
+        while n > 0 {
+            self.tx.consume(n);
+            turn.shared.stats.sent += n as u64;
+            took = true;
             if self.tx.is_empty() {
                 break;
             }
-            step = turn.net.write(self.sid, self.tx.data());
+            match turn.net.write(self.sid, self.tx.data()) {
+                Ok(more) => n = more,
+                Err(why) => return self.lose(why, turn),
+            }
         }
         if took {
             self.active = turn.tyme;
         }
-        let (was, blocked) = (self.flags.any(BLOCKED), !self.tx.is_empty());
-        self.flags.put(BLOCKED, blocked);
+        let was = self.blocked;
+        self.blocked = !self.tx.is_empty();
         if self.state == State::Open {
-            if !blocked {
+            if !self.blocked {
                 self.hard = Tyme::NEVER;
             } else if took || !was {
                 self.hard = turn.tyme + turn.shared.limits.write_stall;
-                self.flags.set(REARM);
+                self.rearm = true;
             }
         }
-        was && !blocked
+        was && !self.blocked
     }
 
-    /// A write failed: takes in what the peer sent before it went, then ends.
+    /// A write failed: takes in what the peer sent before it went, then ends. False.
     #[cold]
-    fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) {
-        if self.state == State::Open {
+    fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) -> bool {
+        if self.connected() {
             self.receive(turn);
         }
         self.end(CloseReason::from_loss(why), turn);
+        false
     }
 
     /// Carries out what was asked for.
     #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
-        self.flags.clear(ASKED);
-        if self.state != State::Open || self.flags.any(ABORT | FINISH | CUTOFF | FULL) {
-            return self.act_on(turn);
+        self.asked = false;
+        if !self.connected() || self.abort | self.finish | self.cutoff | self.full {
+            return self.act_otherwise(turn);
         }
-        // Nothing but to send.
-        if self.tx.is_empty() || !self.flush(turn) {
-            return News::CLOSED.when(self.state == State::Closed);
+        match self.tx.is_empty() {
+            true => News::NONE,
+            false => self.send(turn),
         }
-        News::DRAINED
     }
 
-    /// The general case.
+    /// Carries out what was asked for where there is more to it than to send.
     #[cold]
-    fn act_on(&mut self, turn: &mut Turn<'_>) -> News {
+    fn act_otherwise(&mut self, turn: &mut Turn<'_>) -> News {
         let mut news = News::NONE;
-        if self.flags.any(ABORT) {
+        if self.abort {
             self.reset(CloseReason::Aborted, turn);
         } else if matches!(self.state, State::Open | State::Draining) {
-            news |= News::DRAINED.when(!self.tx.is_empty() && self.flush(turn));
-            self.go_on(turn);
+            news = self.send_on(turn);
+            if self.tx.is_empty() {
+                self.settle(turn);
+            }
+            if self.state == State::Draining {
+                self.drain(turn);
+            }
+            if self.full {
+                self.resume(turn);
+            }
         }
-        news |= News::CLOSED.when(self.closed().is_some());
-        news
-    }
-
-    /// What there is to do beyond sending, for a link that is closing or full.
-    fn go_on(&mut self, turn: &mut Turn<'_>) {
-        if self.tx.is_empty() {
-            self.settle(turn);
-        }
-        if self.state == State::Draining {
-            self.drain(turn);
-        }
-        if self.flags.any(FULL) {
-            self.resume(turn);
+        match self.closed() {
+            Some(_) => News::CLOSED,
+            None => news,
         }
     }
 
     /// All is sent: ends our side if wished, and the whole when both sides have ended.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Draining if self.cutoff() => self.end(self.reason, turn),
-            State::Draining if !self.flags.any(SHUT) => {
+            State::Draining if self.cutoff => self.end(CloseReason::Closed, turn),
+            State::Draining if !self.shut => {
                 self.shut_send(turn);
                 self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
-                self.flags.set(REARM);
+                self.rearm = true;
             }
-            State::Open if self.flags.any(FINISH) && !self.flags.any(SHUT) => {
+            State::Open if self.finish && !self.shut => {
                 self.shut_send(turn);
-                if self.cutoff() && self.state == State::Open {
+                if self.cutoff && self.state == State::Open {
                     self.settle_cutoff(turn);
                 }
             }
-            State::Open if self.cutoff() => self.settle_cutoff(turn),
+            State::Open if self.cutoff => self.settle_cutoff(turn),
             _ => {}
         }
     }
 
     /// The peer has ended its side and all is sent: what is left is for the user to consume.
     fn settle_cutoff(&mut self, turn: &mut Turn<'_>) {
-        if self.flags.any(HOLD) && !self.flags.any(SHUT) {
+        if self.hold && !self.shut {
             self.hard = Tyme::NEVER;
         } else if self.rx.is_empty() {
             self.end(CloseReason::PeerClosed, turn);
         } else if self.hard.is_never() {
             self.hard = turn.tyme + turn.shared.limits.drain;
-            self.flags.set(REARM);
+            self.rearm = true;
         }
     }
 
     fn shut_send(&mut self, turn: &mut Turn<'_>) {
-        self.flags.set(SHUT);
+        self.shut = true;
         if let Err(why) = turn.net.shutdown(self.sid, Shutdown::Send) {
             self.lose(why, turn);
         }
@@ -586,7 +624,7 @@ impl Link {
     fn drain(&mut self, turn: &Turn<'_>) {
         if self.hard.is_never() {
             self.hard = turn.tyme + turn.shared.limits.drain;
-            self.flags.set(REARM);
+            self.rearm = true;
         }
     }
 
@@ -595,7 +633,7 @@ impl Link {
     fn resume(&mut self, turn: &mut Turn<'_>) {
         let closing = self.state == State::Draining;
         if closing || self.rx.len() < turn.shared.limits.rx_cap {
-            self.flags.clear(FULL);
+            self.full = false;
             turn.net.mark(self.sid);
         }
     }
@@ -605,7 +643,7 @@ impl Link {
         match self.state {
             State::Open => (self.idle(), self.hard),
             State::Draining => (Tyme::NEVER, self.hard),
-            State::Connecting | State::Closed => (Tyme::NEVER, Tyme::NEVER),
+            State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
         }
     }
 
@@ -613,28 +651,29 @@ impl Link {
         Tyme::from_nanos(self.active.as_nanos().saturating_add(self.tymeout))
     }
 
-    /// Whether a deadline came nearer since [`take_rearm`](Self::take_rearm).
-    pub(super) const fn rearm(&self) -> bool {
-        self.flags.any(REARM)
+    /// Whether a deadline may have come nearer since it was last [armed](Self::armed).
+    pub(super) const fn needs_arming(&self) -> bool {
+        self.rearm
     }
 
-    /// Whether a deadline came nearer since this was last asked.
-    pub(super) fn take_rearm(&mut self) -> bool {
-        self.flags.take(REARM)
+    /// Notes that what was armed has fired.
+    pub(super) const fn disarmed(&mut self) {
+        self.rearm = true;
+    }
+
+    /// Notes that its deadlines are known.
+    pub(super) const fn armed(&mut self) {
+        self.rearm = false;
     }
 
     /// Ends the link when a deadline is reached. True when it did.
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>) -> bool {
         let late = self.hard <= turn.tyme;
         match self.state {
-            State::Open if late && self.flags.any(BLOCKED) => {
-                self.reset(CloseReason::WriteStalled, turn)
-            }
+            State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
             State::Open if late => self.end(CloseReason::PeerClosed, turn),
             State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
-            State::Draining if late && self.flags.any(SHUT) => {
-                self.end(CloseReason::LingerTimedOut, turn)
-            }
+            State::Draining if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
             State::Draining if late => self.reset(CloseReason::DrainTimedOut, turn),
             _ => return false,
         }
@@ -652,7 +691,6 @@ impl Link {
     }
 
     /// Ends now.
-    #[cold]
     pub(super) fn end(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
         if self.closed().is_some() {
             return;
@@ -663,48 +701,23 @@ impl Link {
         turn.shared.stats.closed += u64::from(!self.connecting());
         turn.shared.stats.unsent += self.tx.len() as u64;
         self.tx.clear();
-        (self.state, self.reason) = (State::Closed, reason);
+        self.tx.rest(&mut turn.shared.pool);
+        self.state = State::Closed(reason);
         self.hard = Tyme::NEVER;
-        self.flags.clear(BLOCKED | FULL | ABORT);
+        (self.blocked, self.full, self.abort) = (false, false, false);
     }
 
-    /// Lends storage for an answer, so that queueing one allocates nothing.
+    /// Lends storage for an answer to a link that has needed it before, so that queueing one
+    /// allocates nothing.
     #[inline]
     pub(super) fn lend(&mut self, pool: &mut Pool) {
-        if self.tx.is_bare() {
+        if self.lends && self.tx.is_bare() {
             self.tx.lend(pool.spare());
         }
     }
 
-    /// Lends the hot storages for the time of a turn, where it has none.
-    #[inline]
-    pub(super) fn warm(&mut self, pool: &mut Pool) {
-        let [rx, tx] = &mut pool.hot;
-        self.rx.warm(rx);
-        self.tx.warm(tx);
-    }
-
-    /// Gives storage back that is not needed: the end of a turn that began with
-    /// [`warm`](Self::warm).
-    #[inline]
-    pub(super) fn cool(&mut self, pool: &mut Pool) {
-        let [rx, tx] = &mut pool.hot;
-        if self.rx.is_hot() && self.tx.is_hot() && rx.is_empty() && tx.is_empty() {
-            *rx = self.rx.cool();
-            *tx = self.tx.cool();
-        } else {
-            self.cool_down(pool);
-        }
-    }
-
-    /// What was lent is still in use, or was given away.
-    #[cold]
-    fn cool_down(&mut self, pool: &mut Pool) {
-        self.rest(pool);
-        pool.heat();
-    }
-
     /// Gives storage back that is not needed.
+    #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         self.tx.rest(pool);
         self.rx.rest(pool);
@@ -727,7 +740,7 @@ mod tests {
 
     #[test]
     fn is_small() {
-        assert!(size_of::<Link>() <= 104, "{}", size_of::<Link>());
+        assert!(size_of::<Link>() <= 136, "{}", size_of::<Link>());
         assert_eq!(size_of::<Buffer>(), 24);
     }
 

@@ -26,7 +26,6 @@ mod client;
 mod close;
 mod error;
 mod events;
-mod flags;
 mod limits;
 #[expect(
     clippy::module_inception,

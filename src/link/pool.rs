@@ -3,13 +3,10 @@ use std::fmt;
 /// Storages for buffers that are in use right now, so that idle connections hold none and warm
 /// traffic allocates none.
 ///
-/// All are zero-filled when made and a power of two long. Kept are at most 18 of 64 KiB and
-/// 256 KiB of each smaller size (2.9 MiB together); what comes back beyond that is freed.
+/// All are zero-filled when made and a power of two long. Kept are at most 16 of 64 KiB and
+/// 256 KiB of each smaller size (2.8 MiB together); what comes back beyond that is freed.
 #[derive(Default)]
 pub(super) struct Pool {
-    /// The storages of 64 KiB that go from turn to turn: for receiving and for sending. Empty
-    /// while they are lent, and before the first [`heat`](Self::heat).
-    pub(super) hot: [Box<[u8]>; 2],
     large: Vec<Box<[u8]>>,
     /// Invariant: those in `small[i]` are `SMALLEST << i` long.
     small: [Vec<Box<[u8]>>; SMALL_SIZES],
@@ -28,16 +25,8 @@ impl Pool {
         len.next_power_of_two().max(SMALLEST)
     }
 
-    /// Sees to it that both hot storages are there.
-    pub(super) fn heat(&mut self) {
-        for i in 0..self.hot.len() {
-            if self.hot[i].is_empty() {
-                self.hot[i] = self.take_large();
-            }
-        }
-    }
-
     /// A storage of 64 KiB.
+    #[inline]
     pub(super) fn take_large(&mut self) -> Box<[u8]> {
         self.large.pop().unwrap_or_else(|| fresh(LARGE))
     }
@@ -62,10 +51,21 @@ impl Pool {
     }
 
     /// Takes a storage back; keeps it or frees it.
+    #[inline]
     pub(super) fn give(&mut self, storage: Box<[u8]>) {
+        if storage.len() == LARGE && self.large.len() < self.large.capacity() {
+            self.large.push(storage);
+        } else {
+            self.give_other(storage);
+        }
+    }
+
+    #[cold]
+    fn give_other(&mut self, storage: Box<[u8]>) {
         let size = storage.len();
         if size == LARGE {
-            if self.large.len() < LARGE_KEPT {
+            if self.large.capacity() == 0 {
+                self.large.reserve_exact(LARGE_KEPT);
                 self.large.push(storage);
             }
         } else if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {
@@ -94,7 +94,6 @@ const fn class(size: usize) -> usize {
     (size / SMALLEST).trailing_zeros() as usize
 }
 
-#[cold]
 fn fresh(size: usize) -> Box<[u8]> {
     vec![0; size].into_boxed_slice()
 }

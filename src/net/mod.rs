@@ -34,8 +34,8 @@ use crate::tyme::Tyme;
 /// 1. Open a [`group`](Self::group), then sockets in it.
 /// 2. [`poll`](Self::poll) collects readiness; [`ready`](Self::ready) hands over the sockets of a
 ///    group that have a mark and takes the marks away.
-/// 3. Work on each of them until it says "not yet" or reads less than was asked for. Whoever stops earlier (a budget, a full
-///    buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
+/// 3. Work on each of them until it says "not yet" or a read comes back short. Whoever stops
+///    earlier (a budget, a full buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
 ///    acts: readiness is told by edges.
 ///
 /// A mark says: something may be read, or can be written *again*, or the connection broke, or a
@@ -131,11 +131,10 @@ pub trait Net {
 
     /// Reads into `buf`: `None` when nothing is there yet, `Some(0)` at the end of the stream.
     ///
-    /// A read that fills less than `buf` took all there was: whoever gets one stops as after
-    /// `None` and loses nothing. When the net knows already that more follows, which is mostly
-    /// the end, it [marks](Self::mark) the socket in the same call.
-    ///
     /// An empty `buf` gives `None`, so that it is not taken for the end.
+    ///
+    /// A read that comes back short has taken all there is: when more can be had, the next byte
+    /// or the end, the net marks the socket. So one read a message is enough.
     ///
     /// # Errors
     /// The connection is lost.

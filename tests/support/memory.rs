@@ -317,8 +317,10 @@ impl Net for MemoryNet {
         if let Endpoint::Unix(path) = &at {
             let len = path.as_os_str().len();
             if len > 107 {
-                let len = u16::try_from(len).unwrap_or(u16::MAX);
-                return Err(NetError::PathTooLong { len, max: 107 });
+                return Err(NetError::PathTooLong {
+                    len: u16::try_from(len).unwrap_or(u16::MAX),
+                    max: 107,
+                });
             }
         }
         let kind = Kind::Listener {
@@ -391,7 +393,8 @@ impl Net for MemoryNet {
         if n > 0 {
             if n < buf.len() {
                 let socket = self.at_mut(sid).unwrap();
-                (socket.readable, socket.marked) = (ended, ended || socket.marked);
+                socket.readable = ended;
+                socket.marked |= ended;
             }
             if let Some(other) = other {
                 self.wake(other, false, true);

@@ -12,6 +12,9 @@ use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
 use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 use super::wakenet::WakeNet;
 
+/// A run by hand that goes on longer than this has no end.
+const PASSES_MAX: u64 = 100_000;
+
 /// The program's state: what its doers wrote down.
 #[derive(Debug, Default)]
 pub struct App {
@@ -40,7 +43,7 @@ pub enum Drive {
 pub fn play(scenario: &Scenario, drive: Drive) -> Story {
     quiet_panics();
     let mut doist = build(scenario);
-    let mut net = NullNet::default();
+    let mut net = WakeNet::patient();
     let outcome = match drive {
         Drive::Asap => doist.with_pace(Pace::Asap).run_kept(&mut net),
         Drive::Real => doist.with_pace(Pace::Real).run_kept(&mut net),
@@ -99,7 +102,7 @@ pub fn build(scenario: &Scenario) -> Doist<App> {
         match body(spec) {
             Body::Leaf(leaf) => drop(adding.add(leaf)),
             Body::Branch(branch) => drop(adding.add(*branch)),
-            Body::Plain(parent) => drop(adding.add(parent)),
+            Body::Plain(parent) => drop(adding.add(*parent)),
         }
     }
     doist
@@ -107,14 +110,14 @@ pub fn build(scenario: &Scenario) -> Doist<App> {
 
 fn by_hand(
     mut doist: Doist<App>,
-    net: &mut NullNet,
+    net: &mut WakeNet,
     scenario: &Scenario,
     slice: Option<usize>,
 ) -> (Doist<App>, Result<Outcome, Fault>) {
     if let Err(fault) = doist.enter(net) {
         return (doist, Err(fault));
     }
-    for pass in 1.. {
+    for pass in 1..PASSES_MAX {
         for act in scenario.host.iter().filter(|a| a.before == pass) {
             host(&mut doist, net, &act.what);
         }
@@ -134,12 +137,12 @@ fn by_hand(
             return (doist, outcome);
         }
     }
-    unreachable!("the model knew an end")
+    panic!("no end after {PASSES_MAX} passes, though the laws' model knew one")
 }
 
 fn by_thirds(
     doist: Doist<App>,
-    net: &mut NullNet,
+    net: &mut WakeNet,
     scenario: &Scenario,
 ) -> (Doist<App>, Result<Outcome, Fault>) {
     let mut doist = doist.with_advance_at_most(Duration::from_secs(100));
@@ -155,6 +158,7 @@ fn by_thirds(
                 host(&mut doist, net, &act.what);
             }
         }
+        assert!(passes < PASSES_MAX, "no end after {PASSES_MAX} passes");
         let dt = doist.tock() * 2 / 3;
         match doist.advance(net, dt) {
             Ok(advance) => {
@@ -169,7 +173,7 @@ fn by_thirds(
     }
 }
 
-fn host(doist: &mut Doist<App>, net: &mut NullNet, op: &HostOp) {
+fn host(doist: &mut Doist<App>, net: &mut WakeNet, op: &HostOp) {
     match op {
         HostOp::Wake(name) => {
             if let Some(&id) = doist.app.ids.get(name) {
@@ -187,7 +191,7 @@ fn host(doist: &mut Doist<App>, net: &mut NullNet, op: &HostOp) {
             let done = match body(spec) {
                 Body::Leaf(leaf) => doist.extend(net, leaf).map(DoerId::from),
                 Body::Branch(branch) => doist.extend(net, *branch).map(DoerId::from),
-                Body::Plain(parent) => doist.extend(net, parent).map(DoerId::from),
+                Body::Plain(parent) => doist.extend(net, *parent).map(DoerId::from),
             };
             done.map(drop)
                 .expect("the host extends by doers that enter");
@@ -248,7 +252,9 @@ pub fn flaw(fault: &Fault) -> Flaw {
     }
 }
 
-fn policy(policy: Policy) -> Option<Box<dyn FnMut(Tyme, &Fault) -> Verdict + Send>> {
+type Decide = Box<dyn FnMut(Tyme, &Fault) -> Verdict + Send>;
+
+fn policy(policy: Policy) -> Option<Decide> {
     match policy {
         Policy::Rise => None,
         Policy::Drop => Some(Box::new(|_, _| Verdict::Drop)),
@@ -271,14 +277,14 @@ fn policy(policy: Policy) -> Option<Box<dyn FnMut(Tyme, &Fault) -> Verdict + Sen
 enum Body {
     Leaf(Leaf),
     Branch(Box<Branch>),
-    Plain(DoDoer<App>),
+    Plain(Box<DoDoer<App>>),
 }
 
 fn body(spec: &Arc<Spec>) -> Body {
     match spec.kind {
         Kind::Doer | Kind::Redoer => Body::Leaf(Leaf(Script::new(spec))),
         Kind::DoDoer | Kind::Parking => Body::Branch(Box::new(Branch::new(spec))),
-        Kind::Plain => Body::Plain(plain(spec)),
+        Kind::Plain => Body::Plain(Box::new(plain(spec))),
     }
 }
 
@@ -286,7 +292,7 @@ fn add_to_batch(batch: &mut Batch<'_, App>, spec: &Arc<Spec>) -> DoerId {
     match body(spec) {
         Body::Leaf(leaf) => batch.add_named(spec.name.as_str(), leaf).into(),
         Body::Branch(branch) => batch.add_named(spec.name.as_str(), *branch).into(),
-        Body::Plain(parent) => batch.add_named(spec.name.as_str(), parent).into(),
+        Body::Plain(parent) => batch.add_named(spec.name.as_str(), *parent).into(),
     }
 }
 
@@ -480,7 +486,7 @@ impl Branch {
             match body(child) {
                 Body::Leaf(leaf) => drop(deeds.add_named(child.name.as_str(), leaf)),
                 Body::Branch(branch) => drop(deeds.add_named(child.name.as_str(), *branch)),
-                Body::Plain(parent) => drop(deeds.add_named(child.name.as_str(), parent)),
+                Body::Plain(parent) => drop(deeds.add_named(child.name.as_str(), *parent)),
             }
         }
         let script = Script::new(spec);
@@ -548,7 +554,7 @@ fn plain(spec: &Arc<Spec>) -> DoDoer<App> {
         match body(child) {
             Body::Leaf(leaf) => drop(parent.add_named(name, leaf)),
             Body::Branch(branch) => drop(parent.add_named(name, *branch)),
-            Body::Plain(inner) => drop(parent.add_named(name, inner)),
+            Body::Plain(inner) => drop(parent.add_named(name, *inner)),
         }
     }
     parent
