@@ -211,6 +211,7 @@ fn o3_random_scenarios() {
         retock: 40,
         after: 50,
         park: 15,
+        dynamic: 20,
         offgrid: 50,
         ..PLAIN
     };
@@ -968,6 +969,23 @@ fn o8_the_children_of_a_restarted_parent_enter_again() {
 }
 
 #[test]
+fn o8_a_restarted_parent_enters_its_whole_list_however_far_it_had_come() {
+    // The first time, what a brings along fails before b has entered.
+    let a = leaf("a").on(
+        When::Enter,
+        extend(Above, [leaf("x").on(When::Enter, Op::Fail)]),
+    );
+    tells(
+        &doist([parent("p", [parent("q", [a]), leaf("b")])])
+            .policy(Policy::Restart(1))
+            .limit(1),
+        "0: +p +q +a +x x! -x q! a~ -a -q p! -p +p +q +a +b p q a b \
+         | 1: p~ b~ -b q~ a~ -a -q -p",
+        "limit @1",
+    );
+}
+
+#[test]
 fn o8_a_failing_enter_can_be_dropped_or_restarted() {
     tells(
         &doist([
@@ -1127,7 +1145,9 @@ fn o8_a_supervisor_that_panics_lets_the_failure_rise() {
             *cx.app += 1;
         }
     }
-    let mut doist = Doist::new(0).with_pace(Pace::Asap);
+    let mut doist = Doist::new(0)
+        .with_limit(Duration::from_secs(1))
+        .with_pace(Pace::Asap);
     doist.add(Closes);
     doist.add(doify(|_, _: &mut Cx<'_, u32>| Err(Fault::msg("first"))));
     doist.supervise(|_, _| panic!("{}", "panic: no idea what to do"));
