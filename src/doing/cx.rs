@@ -37,7 +37,7 @@ impl<A: ?Sized> Cx<'_, A> {
     #[must_use]
     pub fn temp(&self) -> bool {
         let me = self.ask.me.get() as usize;
-        self.ask.hub.places.get(me).is_some_and(|p| p.options.temp)
+        self.ask.hub.origins.get(me).is_some_and(|o| o.options.temp)
     }
 }
 

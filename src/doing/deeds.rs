@@ -270,7 +270,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         let place = hub.settle(options, name);
         let ordinal = self.shelve_new(place, NOBODY, options, None, deed);
-        hub.places[place as usize].ordinal = ordinal;
+        hub.origins[place as usize].ordinal = ordinal;
         hub.id(place)
     }
 
@@ -307,7 +307,7 @@ pub(super) fn name_of(hub: &Hub, place: u32, type_name: &str) -> String {
     }
     let bare = type_name.split('<').next().unwrap_or(type_name);
     let short = bare.rsplit("::").next().unwrap_or(bare);
-    let ordinal = hub.places.get(place as usize).map_or(0, |p| p.ordinal);
+    let ordinal = hub.origins.get(place as usize).map_or(0, |o| o.ordinal);
     format!("{short}{ordinal}")
 }
 
@@ -459,7 +459,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// The ordinal of a doer that comes in for the first time.
     fn count_in(&mut self, place: u32, hub: &mut Hub) {
-        let known = &mut hub.places[place as usize];
+        let known = &mut hub.origins[place as usize];
         if known.ordinal == NOBODY {
             known.ordinal = self.born;
             self.born += 1;
@@ -478,7 +478,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         } = shelved;
         if place == NOBODY {
             place = hub.settle(options, name);
-            hub.places[place as usize].ordinal = ordinal;
+            hub.origins[place as usize].ordinal = ordinal;
             if let Some(known) = self.locals.get_mut(local as usize) {
                 *known = place;
             }

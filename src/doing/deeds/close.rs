@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::doing::doer::Ended;
-use crate::doing::hub::{Event, Life};
+use crate::doing::hub::{Event, Life, Origin};
 
 impl<A: ?Sized + 'static> Deeds<A> {
     /// Closes all children in reverse enter order. Where the scheduler's owner is closed.
@@ -84,8 +84,9 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// Keeps a doer that has ended, or drops it.
     fn lay_down(&mut self, place: u32, deed: Box<dyn Deed<A>>, cx: &mut Cx<'_, A>) {
-        let known = &cx.ask.hub.places[place as usize];
-        let (options, ordinal) = (known.options, known.ordinal);
+        let Origin {
+            options, ordinal, ..
+        } = cx.ask.hub.origins[place as usize];
         if options.first || options.keep {
             let (name, local) = (None, NOBODY);
             self.shelf.push(Shelved {
@@ -143,13 +144,12 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// The same doer in a new place.
     fn reborn(&mut self, old: u32, deed: Box<dyn Deed<A>>, cx: &mut Cx<'_, A>) -> New<A> {
         let hub = &mut *cx.ask.hub;
-        let (options, ordinal) = {
-            let known = &hub.places[old as usize];
-            (known.options, known.ordinal)
-        };
+        let Origin {
+            options, ordinal, ..
+        } = hub.origins[old as usize];
         let name = hub.names.get(&old).cloned();
         let place = hub.settle(options, name);
-        hub.places[place as usize].ordinal = ordinal;
+        hub.origins[place as usize].ordinal = ordinal;
         for local in self.locals.iter_mut().filter(|l| **l == old) {
             *local = place;
         }

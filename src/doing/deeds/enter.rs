@@ -3,7 +3,7 @@
 use super::*;
 use crate::doing::deed::Turn;
 use crate::doing::doer::Ended;
-use crate::doing::hub::{Event, Life, Place};
+use crate::doing::hub::{Event, Life, Origin};
 
 impl<A: ?Sized + 'static> Deeds<A> {
     /// Enters the first list. Where the scheduler's owner is entered.
@@ -96,9 +96,9 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// entered again when the scheduler's owner is restarted.
     fn put_back(&mut self, rest: impl Iterator<Item = New<A>>, hub: &mut Hub) {
         for New { place, deed, .. } in rest {
-            let Place {
+            let Origin {
                 options, ordinal, ..
-            } = hub.places[place as usize];
+            } = hub.origins[place as usize];
             if options.first {
                 let (name, local) = (None, NOBODY);
                 self.shelf.push(Shelved {
