@@ -216,7 +216,7 @@ impl Screen {
 }
 
 /// A terminal that is gone does not end the tour.
-fn show(text: &str) {
+pub(crate) fn show(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
