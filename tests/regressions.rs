@@ -1,8 +1,11 @@
 //! Goal: what was found broken once stays mended. Method: the smallest program that showed it.
 
+use hio::doing::prelude::*;
+use hio::doing::{Budget, Pipe, Step};
 use hio::link::{Limits, OpenError, Server};
 use hio::net::{Endpoint, ListenOptions, MioNet, NetError, Owner};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 fn server(at: Endpoint) -> Server {
     Server::new(at, ListenOptions::default(), Limits::default())
@@ -34,4 +37,46 @@ fn a_server_listens_on_a_name_that_the_net_knows() {
         let refused = server(at.clone()).open(&mut net, Owner::NONE);
         assert_eq!(refused, Err(OpenError::Listen { at, why }));
     }
+}
+
+/// A host that had no time left in any frame stood still for ever: no doer ran, and no tick was
+/// taken.
+#[test]
+fn a_slice_without_time_runs_one_doer() {
+    let mut net = MioNet::new().unwrap();
+    let mut doist = Doist::new(0);
+    for _ in 0..3 {
+        doist.add(doify(|_, cx: &mut Cx<'_, u32>| {
+            *cx.app += 1;
+            Ok(Again)
+        }));
+    }
+    doist.enter(&mut net).unwrap();
+    for slice in 1..=9 {
+        let step = doist.recur_within(&mut net, Budget::time(Duration::ZERO));
+        let whole = slice % 3 == 0;
+        assert_eq!(step.unwrap(), if whole { Step::More } else { Step::Cut });
+        assert_eq!(doist.app, slice);
+    }
+    assert_eq!(doist.tyme(), Tyme::ZERO + 3 * doist.tock());
+}
+
+/// Each of them was remembered by the pipe for good, as long as nothing moved in it.
+#[test]
+fn a_pipe_forgets_who_waited_and_ended() {
+    let mut doist = Doist::new(Pipe::<u32>::new(1)).with_pace(Pace::Asap);
+    let mut left = 100;
+    doist.add(doify(move |_, cx: &mut Cx<'_, Pipe<u32>>| {
+        for _ in 0..100 {
+            cx.ask.extend(doify(|_, cx: &mut Cx<'_, Pipe<u32>>| {
+                assert_eq!(cx.app.pop(&mut cx.ask), None);
+                Ok(Done(false))
+            }));
+        }
+        left -= 1;
+        Ok(if left == 0 { Done(true) } else { Again })
+    }));
+    assert_eq!(doist.run(&mut NullNet::default()).unwrap(), Outcome::Done);
+    let waiting = format!("{:?}", doist.app).matches("DoerId").count();
+    assert!(waiting < 1000, "{waiting} of 10 000 who are gone");
 }

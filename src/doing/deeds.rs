@@ -60,6 +60,8 @@ struct Walk {
     cut: bool,
     /// How many more doers may run in this slice.
     left: usize,
+    /// How many may run in a whole slice.
+    most: usize,
     /// When the slice ends on the net's clock.
     until: Tyme,
     /// How many faults had been collected before the doer that runs.

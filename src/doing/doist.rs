@@ -106,7 +106,7 @@ impl Budget {
         }
     }
 
-    /// No further doer once so much time of the net's clock has passed.
+    /// No further doer once so much time of the net's clock has passed; at least one.
     #[must_use]
     pub const fn time(time: Duration) -> Self {
         Self {
@@ -380,8 +380,7 @@ impl<A: 'static> Doist<A> {
     /// Whether a doer is open.
     #[must_use]
     pub fn is_open(&self, id: impl Into<DoerId>) -> bool {
-        let life = self.hub.place(id.into()).map(|p| p.life);
-        matches!(life, Some(Life::Open | Life::Parked))
+        self.hub.is_open(id.into())
     }
 
     /// What a doer used since [`stats_on`](Self::stats_on).
