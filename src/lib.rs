@@ -1,4 +1,91 @@
 //! A nonblocking, poll-driven cooperative scheduler and network library without `async`.
+//!
+//! A [`Doist`](doing::Doist) runs [`Doer`](doing::Doer)s tick by tick. Time (*tyme*) is handed in,
+//! never read; so is the network, as a [`Net`](net::Net). A [`Server`](link::Server) and a
+//! [`Client`](link::Client) move bytes between sockets and capped buffers.
+//!
+//! > **A doer touches the world only through what it is handed.** Hand it real sockets and a real
+//! > clock, and it is a production service. Hand it another network and another clock, and the same
+//! > object can be stepped, tested and replayed.
+//!
+//! # Layers
+//! ```text
+//!             tyme            Tyme, Tymist, Tymer, Clock              time that is handed in
+//!            /    \
+//!        doing     net        Doist, Doer, DoDoer | Net, MioNet, NullNet
+//!           \      /  \
+//!            doers    link    ServerDoer, ClientDoer, ... | Server, Remoter, Client
+//! ```
+//! A layer names only what stands above it; `doing` and [`net`] know of each other only the trait
+//! `Net` and its ids.
+//!
+//! # A program
+//! ```
+//! use hio::doing::prelude::*;
+//! use std::time::Duration;
+//!
+//! /// Sends a number every second of tyme, three times.
+//! struct Source(u32);
+//!
+//! impl Doer<Pipe<u32>> for Source {
+//!     fn tock(&self) -> Duration {
+//!         Duration::from_secs(1)
+//!     }
+//!     fn recur(&mut self, _tyme: Tyme, cx: &mut Cx<'_, Pipe<u32>>) -> Result<Next, Fault> {
+//!         self.0 += 1;
+//!         let sent = cx.app.push(self.0, &mut cx.ask); // wakes who waits at the other end
+//!         sent.map_err(|_| Fault::msg("the pipe is full"))?;
+//!         Ok(if self.0 == 3 { Done(true) } else { Again })
+//!     }
+//! }
+//!
+//! let mut doist = Doist::new(Pipe::new(8)).with_pace(Pace::Asap);
+//! doist.add(Source(0));
+//! let mut sum = 0;
+//! let sink = doist.add(doify(move |_tyme, cx: &mut Cx<'_, Pipe<u32>>| {
+//!     while let Some(n) = cx.app.pop(&mut cx.ask) {
+//!         sum += n;
+//!     }
+//!     Ok(if sum == 6 { Done(true) } else { Park(Tyme::NEVER) }) // until the pipe moves
+//! }));
+//! assert_eq!(doist.run(&mut NullNet::default())?, Outcome::Done);
+//! assert_eq!(doist.ended(sink), Some(Ended::Done(true)));
+//! # Ok::<(), Fault>(())
+//! ```
+//! An echo server and its client are in the README; whole programs are in `examples/`.
+//!
+//! # hio's words
+//! | word | means |
+//! |---|---|
+//! | tyme | the time of a program run, told by its scheduler: [`Tyme`](tyme::Tyme) |
+//! | tock | the span between two ticks of a Doist, or between two runs of a doer |
+//! | tymist, tymer | keeps tyme; measures a span of it |
+//! | tymeout | a timeout in tyme |
+//! | doer | an object with hooks (enter, recur, clean, cease, abort, exit) that is run |
+//! | doist | the root scheduler, which owns the doers and the program's state |
+//! | dodoer | a doer that schedules doers |
+//! | deeds | the doers that a scheduler has, and when they are due: [`Deeds`](doing::Deeds) |
+//! | recur | one turn of a doer |
+//! | temp | a doer's mark that it should keep nothing for good |
+//! | remoter, ix | an accepted connection |
+//! | ha, ca, eha | the address one listens on; the peer's; the one to dial from this machine |
+//! | cutoff | the peer has ended its side of a connection |
+//!
+//! # Features
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `signals` | yes | `doers::SignalDoer`: SIGINT and SIGTERM end a Doist in order |
+//!
+//! # What is logged
+//! | level | what |
+//! |---|---|
+//! | `error` | a failure that nobody is left to be told of |
+//! | `warn` | a failed doer was dropped or restarted; accepting fails, at most one line a second |
+//! | `info` | a server listens, or no longer |
+//! | `debug` | connections: opened, closed and why |
+//! | `trace` | single steps |
+//!
+//! Never what peers send.
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)

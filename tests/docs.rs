@@ -131,8 +131,9 @@ fn every_defect_of_hio_is_excluded_by_a_test_or_a_type() {
 #[test]
 fn every_promise_has_its_test() {
     let page = read("SECURITY.md");
-    assert!(rows(&page).len() >= 10, "the promises of the page");
-    let found = unproven(&page, &tests_by_name(), &words_of_source());
+    let promises = page.split("\n## ").nth(1).unwrap_or_default();
+    assert!(rows(promises).len() >= 10, "the promises of the page");
+    let found = unproven(promises, &tests_by_name(), &words_of_source());
     assert!(found.is_empty(), "SECURITY.md:\n{}", found.join("\n"));
 }
 

@@ -7,7 +7,8 @@
 #[path = "support/laws/mod.rs"]
 #[expect(
     missing_docs,
-    reason = "support of the tests, documented in the modules"
+    clippy::missing_panics_doc,
+    reason = "support of the tests: it says what it is in the modules, and panics to fail"
 )]
 pub mod laws;
 

@@ -6,7 +6,8 @@
 #[path = "support/laws/mod.rs"]
 #[expect(
     missing_docs,
-    reason = "support of the tests, documented in the modules"
+    clippy::missing_panics_doc,
+    reason = "support of the tests: it says what it is in the modules, and panics to fail"
 )]
 pub mod laws;
 
@@ -462,6 +463,57 @@ fn o4_a_parent_acts_on_its_own_children_at_once() {
         "0: +p +a +b p +x a~ -a b b. -b x x. -x p. -p",
         "done @1",
     );
+}
+
+#[test]
+fn o4_requests_through_a_lens_go_the_same_way() {
+    /// The program's state; doers below work on the log alone.
+    #[derive(Default)]
+    struct App {
+        log: Vec<String>,
+    }
+    struct Worker(&'static str, u32);
+    impl Doer<Vec<String>> for Worker {
+        fn enter(&mut self, cx: &mut Cx<'_, Vec<String>>) -> Result<Next, Fault> {
+            cx.app.push(format!("+{}", self.0));
+            if self.0 == "e" {
+                cx.ask.extend(Worker("f", 1));
+            }
+            Ok(Again)
+        }
+        fn recur(&mut self, _: Tyme, cx: &mut Cx<'_, Vec<String>>) -> Result<Next, Fault> {
+            cx.app.push(self.0.to_owned());
+            match (self.0, self.1) {
+                ("a", 2) => {
+                    cx.ask.extend(Worker("x", 1));
+                    cx.ask.root().named("y").extend(Worker("y", 1));
+                    cx.ask.root().extend_all(|batch| {
+                        batch.add(Worker("e", 1));
+                    });
+                }
+                ("b", 1) => cx.ask.stop(),
+                _ => {}
+            }
+            self.1 -= 1;
+            Ok(if self.1 == 0 { Done(true) } else { Again })
+        }
+        fn exit(&mut self, cx: &mut Cx<'_, Vec<String>>) {
+            cx.app.push(format!("-{}", self.0));
+        }
+    }
+    let mut inner: DoDoer<Vec<String>> = DoDoer::new();
+    inner.add(Worker("a", 2));
+    let mut outer: DoDoer<App> = DoDoer::new();
+    outer.add_on(|app: &mut App| &mut app.log, inner);
+    let mut doist = Doist::new(App::default()).with_pace(Pace::Asap);
+    doist.add(outer);
+    doist.add_on(|app| &mut app.log, Worker("b", 3));
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("no fault"),
+        Outcome::Stopped
+    );
+    let told = "+a +b a +x +y +e +f b a -a x -x b y -y e -e f -f b -b";
+    assert_eq!(doist.app.log.join(" "), told);
 }
 
 #[test]
@@ -1062,6 +1114,28 @@ fn o8_enter_and_recur_that_fail_have_closed_everything() {
     assert_eq!(doist.app, ["recur", "first"]);
     assert_eq!(doist.ended(bad), Some(Ended::Aborted));
     assert!(doist.is_empty());
+}
+
+#[test]
+fn o8_a_supervisor_that_panics_lets_the_failure_rise() {
+    struct Closes;
+    impl Doer<u32> for Closes {
+        fn recur(&mut self, _: Tyme, _: &mut Cx<'_, u32>) -> Result<Next, Fault> {
+            Ok(Again)
+        }
+        fn exit(&mut self, cx: &mut Cx<'_, u32>) {
+            *cx.app += 1;
+        }
+    }
+    let mut doist = Doist::new(0).with_pace(Pace::Asap);
+    doist.add(Closes);
+    doist.add(doify(|_, _: &mut Cx<'_, u32>| Err(Fault::msg("first"))));
+    doist.supervise(|_, _| panic!("{}", "panic: no idea what to do"));
+    let fault = doist
+        .run(&mut NullNet::default())
+        .expect_err("nobody saved it");
+    assert!(fault.to_string().contains("first"), "{fault}");
+    assert_eq!(doist.app, 1, "the others are closed");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 #[path = "support/laws/mod.rs"]
 #[expect(
     missing_docs,
-    reason = "support of the tests, documented in the modules"
+    clippy::missing_panics_doc,
+    reason = "support of the tests: it says what it is in the modules, and panics to fail"
 )]
 pub mod laws;
 
@@ -851,6 +852,7 @@ fn p4_random_scenarios_in_real_pacing() {
     let flavour = Flavour {
         deep: 40,
         park: 70,
+        wake: 40,
         parking: 70,
         after: 20,
         dynamic: 20,

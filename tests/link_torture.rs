@@ -151,7 +151,7 @@ fn a2_errors_in_a_row() {
 }
 
 #[test]
-fn every_reason_explains_itself() {
+fn l3_every_reason_explains_itself() {
     for why in ERRORS {
         for reason in [CloseReason::Lost(why), CloseReason::ConnectFailed(why)] {
             assert!(reason.to_string().contains(&why.to_string()));

@@ -11,8 +11,10 @@ use crate::load::{Kind, Plan};
 use crate::process::Served;
 use crate::table::{Goal, Row, Table};
 
+/// Numbers of operations, and how many of them less for a quick look.
 const FEW: u64 = 1_000;
 const MANY: u64 = 6_000;
+const QUICK: u64 = 4;
 
 /// A load, and what it may cost.
 struct Case {
@@ -144,8 +146,9 @@ fn difference(
     tool: &[String],
     end: impl Fn(Served) -> Result<f64, String>,
 ) -> Result<f64, String> {
+    let less = if bench.scale.quick { QUICK } else { 1 };
     let mut totals = Vec::new();
-    for count in [FEW, MANY] {
+    for count in [FEW / less, MANY / less] {
         let command = [tool, &bench.command(peer)].concat();
         let served = Served::start(&command, Duration::from_secs(60))?;
         let plan = Plan {
@@ -157,5 +160,5 @@ fn difference(
         bench.load(&served, plan, false)?;
         totals.push(end(served)?);
     }
-    Ok((totals[1] - totals[0]) / (MANY - FEW) as f64)
+    Ok((totals[1] - totals[0]) / ((MANY - FEW) / less) as f64)
 }

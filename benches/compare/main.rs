@@ -44,6 +44,7 @@ Measures hio beside a floor, mio by hand and tokio; prints one table.
   --only A,B       parts: ticks timers echo idle connect counts
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
+  --write FILE     puts the table between the marks in this page, too
   --candidate CMD  another server than hio's example; gets `--addr HOST:PORT`";
 
 /// How much of everything.
@@ -89,6 +90,7 @@ struct Options {
     scale: Scale,
     only: Vec<String>,
     candidate: Option<String>,
+    write: Option<String>,
     /// This process is a server,
     serve: Option<String>,
     /// or the load.
@@ -153,6 +155,9 @@ fn compare(options: &Options) -> Result<(), String> {
         }
     }
     table.end();
+    if let Some(page) = &options.write {
+        table.write(page)?;
+    }
     Ok(())
 }
 
@@ -170,6 +175,7 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("rounds") => rounds = Some(args.value()?.parse()?),
             Long("secs") => seconds = Some(args.value()?.parse()?),
             Long("candidate") => o.candidate = Some(args.value()?.string()?),
+            Long("write") => o.write = Some(args.value()?.string()?),
             Long("bench") => {} // cargo says so
             Long("help") => {
                 println!("{HELP}");

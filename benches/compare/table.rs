@@ -5,7 +5,7 @@ use crate::measure::{median, quartiles, ratios};
 /// The whole result.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    rows: usize,
+    rows: Vec<String>,
     missed: usize,
 }
 
@@ -64,6 +64,10 @@ const HEAD: &str =
     "| measured | floor | floor again | mio | tokio | **hio** | hio in figures | goal | reached |
 |---|---|---|---|---|---|---|---|---|";
 
+/// Between these a page has the table.
+const BEGIN: &str = "<!-- numbers: begin -->";
+const END: &str = "<!-- numbers: end -->";
+
 impl Table {
     /// Adds a row.
     pub(crate) fn row(&mut self, row: Row<'_>) {
@@ -100,16 +104,28 @@ impl Table {
 
     /// Markdown, line by line as the figures come: a long run can be watched.
     fn print(&mut self, line: &str) {
-        if self.rows == 0 {
+        if self.rows.is_empty() {
             println!("{HEAD}");
         }
-        self.rows += 1;
         println!("{line}");
+        self.rows.push(line.to_owned());
     }
 
     /// The line below the table.
     pub(crate) fn end(&self) {
-        println!("\n{} rows, {} goals missed.", self.rows, self.missed);
+        println!("\n{} rows, {} goals missed.", self.rows.len(), self.missed);
+    }
+
+    /// Puts the table between the marks of a page, in place of what is there.
+    pub(crate) fn write(&self, page: &str) -> Result<(), String> {
+        let text = std::fs::read_to_string(page).map_err(|e| format!("{page}: {e}"))?;
+        let whole = text.split_once(BEGIN).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(END)?;
+            let rows = self.rows.join("\n");
+            Some(format!("{before}{BEGIN}\n{HEAD}\n{rows}\n{END}{after}"))
+        });
+        let whole = whole.ok_or_else(|| format!("{page}: no {BEGIN} and {END}"))?;
+        std::fs::write(page, whole).map_err(|e| format!("{page}: {e}"))
     }
 }
 

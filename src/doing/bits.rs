@@ -6,7 +6,7 @@
 #[derive(Debug, Default)]
 pub(super) struct Bits {
     first: u64,
-    far: Far,
+    far: Option<Box<Far>>,
 }
 
 /// The members from 64 on. Its word 0 stays empty.
@@ -20,8 +20,8 @@ struct Far {
 
 impl Bits {
     #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
-        self.first == 0 && self.far.count == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.first == 0 && self.far().is_none()
     }
 
     /// The members `64 * word ..`, as bits.
@@ -30,8 +30,15 @@ impl Bits {
         if word == 0 {
             self.first
         } else {
-            self.far.word(word)
+            self.far().map_or(0, |far| far.word(word))
         }
+    }
+
+    /// The only member, if that is below 64.
+    #[inline]
+    pub(super) fn single(&self) -> Option<usize> {
+        let alone = self.first.is_power_of_two() && self.far().is_none();
+        alone.then(|| self.first.trailing_zeros() as usize)
     }
 
     #[inline]
@@ -39,7 +46,7 @@ impl Bits {
         if n < 64 {
             self.first |= 1 << n;
         } else {
-            self.far.insert(n);
+            self.far.get_or_insert_default().insert(n);
         }
     }
 
@@ -47,8 +54,8 @@ impl Bits {
     pub(super) fn remove(&mut self, n: usize) {
         if n < 64 {
             self.first &= !(1 << n);
-        } else if self.far.count > 0 {
-            self.far.remove(n);
+        } else if let Some(far) = &mut self.far {
+            far.remove(n);
         }
     }
 
@@ -58,16 +65,20 @@ impl Bits {
         if from == 0 && self.first != 0 {
             return Some(0);
         }
-        if self.far.count == 0 {
-            None
-        } else {
-            self.far.next_word(from)
-        }
+        self.far()?.next_word(from)
     }
 
     pub(super) fn clear(&mut self) {
         self.first = 0;
-        self.far.clear();
+        if let Some(far) = &mut self.far {
+            far.clear();
+        }
+    }
+
+    /// The far members, when there are any.
+    #[inline]
+    fn far(&self) -> Option<&Far> {
+        self.far.as_deref().filter(|far| far.count > 0)
     }
 }
 

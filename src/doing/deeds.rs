@@ -17,12 +17,11 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::cx::{Ask, Batch, Cx, Id, New, Request};
+use super::cx::{Batch, Cx, Id, New, Request};
 use super::deed::{Deed, Mounted, Plain};
 use super::doer::Doer;
 use super::fault::{Fault, Hook, Misuse};
 use super::hub::{DoerId, Hub, NOBODY, Options};
-use super::rng::Rng;
 use super::supervise::{Supervisor, Verdict};
 use crate::tyme::Tyme;
 use crate::tyme::wheel::Wheel;
@@ -41,9 +40,6 @@ pub struct Deeds<A: ?Sized + 'static = ()> {
     shelf: Vec<Shelved<A>>,
     /// Places of the doers that were given local ids, once they have one.
     locals: Vec<u32>,
-    /// What the children ask for.
-    queue: Vec<Request<A>>,
-    spare: Vec<Request<A>>,
     wheel: Wheel,
     /// Entries of the wheel that still count.
     armed: usize,
@@ -68,8 +64,13 @@ struct Walk {
     until: Tyme,
     /// How many faults had been collected before the doer that runs.
     collected: usize,
+    /// How many requests there were before the doer that runs: those of the owner, and those that
+    /// are on their way further up.
+    asked: usize,
     /// The doer whose children these are.
     owner: u32,
+    /// Something came up that the passes above must look at too.
+    attention: bool,
 }
 
 struct Slot<A: ?Sized> {
@@ -129,8 +130,6 @@ impl<A: ?Sized + 'static> Deeds<A> {
             slots: Vec::new(),
             shelf: Vec::new(),
             locals: Vec::new(),
-            queue: Vec::new(),
-            spare: Vec::new(),
             wheel: Wheel::new(crate::tyme::Tymist::TOCK),
             armed: 0,
             sched: NOBODY,
@@ -389,23 +388,6 @@ impl<A: ?Sized + 'static> Deeds<A> {
     pub(super) fn label(&self, line: &[Stair]) -> Option<&'static str> {
         let (&stair, rest) = line.split_first()?;
         self.held(stair)?.label(rest)
-    }
-}
-
-/// A `Cx` for the children of the doer that `cx` belongs to.
-fn below<'b, A: ?Sized>(cx: &'b mut Cx<'_, A>, queue: &'b mut Vec<Request<A>>) -> Cx<'b, A> {
-    Cx {
-        app: &mut *cx.app,
-        net: &mut *cx.net,
-        rng: Rng {
-            streams: &mut *cx.rng.streams,
-            me: cx.rng.me,
-        },
-        ask: Ask {
-            hub: &mut *cx.ask.hub,
-            queue,
-            me: cx.ask.me,
-        },
     }
 }
 

@@ -315,19 +315,21 @@ impl Hub {
     // ---- waking
 
     /// Wakes a doer: `me` is the one that runs. Only a parked one can be woken (law P1).
-    pub(super) fn wake(&mut self, me: u32, id: DoerId) {
+    /// Says whether the Doist's own scheduler has somebody to run for it between two ticks.
+    pub(super) fn wake(&mut self, me: u32, id: DoerId) -> bool {
         let runs = self.runs(me, id.index);
         let Some(place) = self.places.get_mut(id.index as usize) else {
-            return;
+            return false;
         };
         if place.generation != id.generation {
-            return;
+            return false;
         }
         if runs {
             place.rewake = true; // counts once its recur has returned
             self.attention = true;
-        } else if place.life == Life::Parked {
-            self.mark(me, id.index);
+            false
+        } else {
+            place.life == Life::Parked && self.mark(me, id.index)
         }
     }
 
@@ -339,8 +341,8 @@ impl Hub {
 
     /// Marks a parked doer and its parked ancestors, up to the first that is not parked: that one
     /// runs when it is due, and running those above it for nothing, again and again as long as a
-    /// socket is ready, would be a busy loop.
-    pub(super) fn mark(&mut self, me: u32, place: u32) {
+    /// socket is ready, would be a busy loop. Says whether the marks reach the Doist.
+    pub(super) fn mark(&mut self, me: u32, place: u32) -> bool {
         self.attention = true;
         let mut place = place;
         loop {
@@ -348,15 +350,15 @@ impl Hub {
                 sched, slot, life, ..
             } = self.places[place as usize];
             if self.runs(me, place) {
-                return; // and so are all above it
+                return false; // and so are all above it
             }
             if life != Life::Parked {
-                return;
+                return false;
             }
             let sched = &mut self.scheds[sched as usize];
             sched.woken.insert(slot as usize);
             if sched.owner == NOBODY {
-                return;
+                return true;
             }
             place = sched.owner;
         }

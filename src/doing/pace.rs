@@ -159,11 +159,14 @@ impl Pacer {
         overrun: Overrun,
         counts: &mut Overruns,
     ) -> u64 {
+        if self.is_asap() {
+            return ahead;
+        }
         let tick = tymist.after(ahead);
         let late = tymist
             .ticks_within(self.tyme_at(clock))
             .saturating_sub(ahead);
-        if self.is_asap() || late == 0 {
+        if late == 0 {
             self.behind = 0;
             return ahead;
         }

@@ -241,13 +241,11 @@ impl<A: 'static> Doist<A> {
         if self.owners.is_empty() {
             return false;
         }
+        let mut ready = false;
         for owner in self.owners.drain(..) {
-            self.hub.wake(NOBODY, owner.into());
+            ready |= self.hub.wake(NOBODY, owner.into());
         }
-        self.hub
-            .scheds
-            .first()
-            .is_some_and(|root| !root.woken.is_empty())
+        ready
     }
 
     /// A pass over the Doist's own doers. Says whether it is complete.

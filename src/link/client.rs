@@ -2,7 +2,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::events::Events;
-use super::link::{News, Shared, Turn};
+use super::link::{Shared, Turn};
+use super::news::News;
 use super::reconnect::Chance;
 use super::{ClientEvent, CloseReason, Limits, LimitsError, Link, Reconnect, Stats, TxError};
 use crate::net::{ConnectOptions, Endpoint, Group, Lookup, Net, NetError, Owner, Sid};
@@ -303,14 +304,14 @@ impl Client {
         let ready = self.begin(tyme, net);
         if let Phase::Standing = self.phase {
             let mut news = self.act(tyme, net);
-            if ready && !news.closed {
+            if ready && !news.has(News::CLOSED) {
                 let shared = &mut self.shared;
                 news = news.and(self.link.listen(&mut Turn { tyme, net, shared }));
             }
-            if news.received {
+            if news.has(News::RECEIVED) {
                 self.tell(ClientEvent::Received);
             }
-            if news.cutoff {
+            if news.has(News::CUTOFF) {
                 self.link.touch(); // to close in the next service, once the user has seen it
             }
             self.finish(news, tyme, net);
@@ -326,22 +327,22 @@ impl Client {
             let mut news = self.act(tyme, net);
             let shared = &mut self.shared;
             let mut turn = Turn { tyme, net, shared };
-            if ready && !news.closed {
+            if ready && !news.has(News::CLOSED) {
                 news = news.and(self.link.listen(&mut turn));
             }
             if news.any() {
                 self.link.lend(&mut turn.shared.pool);
                 each(&mut self.link);
                 let done = self.link.act(&mut turn);
-                if done.closed && !news.closed {
+                if done.has(News::CLOSED) && !news.has(News::CLOSED) {
                     each(&mut self.link);
                 }
                 news = news.and(done);
             }
-            let ended = !news.closed && self.link.expire(&mut turn);
+            let ended = !news.has(News::CLOSED) && self.link.expire(&mut turn);
             if ended {
                 each(&mut self.link);
-                news.closed = true;
+                news = News::CLOSED.and(news);
             }
             self.finish(news, tyme, net);
         }
@@ -379,7 +380,7 @@ impl Client {
 
     fn act(&mut self, tyme: Tyme, net: &mut dyn Net) -> News {
         if !self.link.asked() {
-            return News::default();
+            return News::NONE;
         }
         let shared = &mut self.shared;
         self.link.act(&mut Turn { tyme, net, shared })
@@ -389,15 +390,15 @@ impl Client {
     fn finish(&mut self, mut news: News, tyme: Tyme, net: &mut dyn Net) {
         let shared = &mut self.shared;
         let mut turn = Turn { tyme, net, shared };
-        news.closed |= self.link.expire(&mut turn);
+        news = news.and_if(self.link.expire(&mut turn), News::CLOSED);
         self.link.rest(&mut turn.shared.pool);
-        if news.drained {
+        if news.has(News::DRAINED) {
             self.tell(ClientEvent::Drained);
         }
-        if news.cutoff {
+        if news.has(News::CUTOFF) {
             self.tell(ClientEvent::Cutoff);
         }
-        if news.closed {
+        if news.has(News::CLOSED) {
             let reason = self.link.closed().unwrap_or(CloseReason::Aborted);
             self.lost(reason, tyme, net);
         }

@@ -44,7 +44,7 @@ pub struct Limits {
     /// How long a connection may have no traffic in either direction; `None`, the default, is
     /// for ever. Each connection can be given its own.
     pub tymeout: Option<Duration>,
-    /// Events that wait to be looked at; older ones are dropped and counted. Default 4096.
+    /// Events that wait to be looked at; older ones are dropped and counted. Default 1024.
     pub events_max: usize,
     /// How long accepting pauses when the system is out of descriptors: at least 50 ms, so that
     /// it fails at most 20 times a second. Default 60 ms: with a tock of 1/32 s, clients are
@@ -65,7 +65,7 @@ impl Default for Limits {
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(10),
             tymeout: None,
-            events_max: 4096,
+            events_max: 1024,
             accept_pause: Duration::from_millis(60),
         }
     }

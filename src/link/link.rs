@@ -13,6 +13,7 @@
 use std::time::Duration;
 
 use super::limits::Limits;
+use super::news::News;
 use super::pool::Pool;
 use super::{Buffer, CloseReason, Stats, TxError};
 use crate::net::{Net, NetError, Shutdown, Sid, SocketOption};
@@ -53,13 +54,15 @@ pub struct Link {
     rearm: bool,
     /// Asked something since its last turn.
     asked: bool,
+    /// Bytes were queued although there was no storage for them.
+    lends: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Connecting,
     Open,
-    Draining(CloseReason),
+    Draining,
     Closed(CloseReason),
 }
 
@@ -87,44 +90,6 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) pool: Pool,
     pub(super) stats: Stats,
-}
-
-/// What a turn has found that the user should see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct News {
-    pub(super) received: bool,
-    pub(super) cutoff: bool,
-    pub(super) drained: bool,
-    pub(super) closed: bool,
-}
-
-impl News {
-    pub(super) const fn closed() -> Self {
-        Self {
-            received: false,
-            cutoff: false,
-            drained: false,
-            closed: true,
-        }
-    }
-
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self {
-            received: self.received | other.received,
-            cutoff: self.cutoff | other.cutoff,
-            drained: self.drained | other.drained,
-            closed: self.closed | other.closed,
-        }
-    }
-
-    /// Whether there is more than bytes.
-    pub(super) const fn notable(self) -> bool {
-        self.cutoff | self.drained | self.closed
-    }
-
-    pub(super) const fn any(self) -> bool {
-        self.received | self.cutoff | self.drained | self.closed
-    }
 }
 
 /// Looking.
@@ -212,6 +177,7 @@ impl Link {
     pub fn tx(&mut self, data: &[u8]) -> Result<(), TxError> {
         self.may_tx()?;
         let taken = data.len().min(self.room());
+        self.lends |= self.tx.is_bare();
         self.tx.extend(&data[..taken]);
         self.asked = true;
         match taken == data.len() {
@@ -224,7 +190,19 @@ impl Link {
     ///
     /// # Errors
     /// As [`tx`](Self::tx). What was not taken stays received.
+    #[inline]
     pub fn echo(&mut self) -> Result<(), TxError> {
+        let fits = self.tx.is_empty() && self.rx.len() <= self.tx_cap as usize;
+        if !fits || self.finish || !self.connected() {
+            return self.echo_otherwise();
+        }
+        self.asked = true;
+        std::mem::swap(&mut self.rx, &mut self.tx);
+        Ok(())
+    }
+
+    #[cold]
+    fn echo_otherwise(&mut self) -> Result<(), TxError> {
         self.may_tx()?;
         self.asked = true;
         let len = self.rx.len();
@@ -245,7 +223,8 @@ impl Link {
         match self.state {
             State::Connecting | State::Open if !self.finish => Ok(()),
             State::Connecting | State::Open => Err(TxError::Shut),
-            State::Draining(reason) | State::Closed(reason) => Err(TxError::Closed(reason)),
+            State::Draining => Err(TxError::Closed(CloseReason::Closed)),
+            State::Closed(reason) => Err(TxError::Closed(reason)),
         }
     }
 
@@ -259,7 +238,15 @@ impl Link {
     /// (what it still sends is dropped), all within [`Limits::drain`] and [`Limits::linger`].
     /// What was received stays readable.
     pub fn close(&mut self) {
-        self.close_for(CloseReason::Closed);
+        match self.state {
+            State::Connecting => self.abort(),
+            State::Open => {
+                self.state = State::Draining;
+                self.hard = Tyme::NEVER;
+                self.asked = true;
+            }
+            State::Draining | State::Closed(_) => {}
+        }
     }
 
     /// Breaks the connection off at the end of this turn. The peer sees a reset; what is queued
@@ -290,21 +277,10 @@ impl Link {
         self.rearm = true;
         self.asked = true;
     }
-
-    fn close_for(&mut self, reason: CloseReason) {
-        match self.state {
-            State::Connecting => self.abort(),
-            State::Open => {
-                self.state = State::Draining(reason);
-                self.hard = Tyme::NEVER;
-                self.asked = true;
-            }
-            State::Draining(_) | State::Closed(_) => {}
-        }
-    }
 }
 
-/// Turns.
+/// Turns. What every message passes through is inlined into the server's loop: as calls of their
+/// own these few steps would cost more than they do.
 impl Link {
     /// A link on a socket that is connected.
     pub(super) fn open(sid: Sid, tyme: Tyme, limits: &Limits) -> Self {
@@ -335,6 +311,7 @@ impl Link {
             full: false,
             rearm: true,
             asked: false,
+            lends: false,
         }
     }
 
@@ -385,77 +362,74 @@ impl Link {
     }
 
     /// Takes in what came, within the limits, and sends on what the socket had not taken.
+    #[inline(always)]
     pub(super) fn listen(&mut self, turn: &mut Turn<'_>) -> News {
-        match self.state {
-            State::Open => {
-                let mut news = self.receive(turn);
-                if self.blocked {
-                    news.drained = self.flush(turn) && !news.closed;
-                    news.closed = self.closed().is_some();
-                }
-                news
-            }
-            State::Draining(_) => {
-                self.discard(turn);
-                // Acting on it sends the rest, or sees that the peer has ended its side.
-                self.act(turn);
-                News {
-                    closed: self.closed().is_some(),
-                    ..News::default()
-                }
-            }
-            State::Connecting | State::Closed(_) => News::default(),
+        if !self.connected() {
+            return self.listen_while_closing(turn);
         }
+        let news = self.receive(turn);
+        match self.blocked {
+            true => news.and(self.send_on(turn)),
+            false => news,
+        }
+    }
+
+    #[cold]
+    fn listen_while_closing(&mut self, turn: &mut Turn<'_>) -> News {
+        if self.state == State::Draining {
+            self.discard(turn);
+            // Acting on it sends the rest, or sees that the peer has ended its side.
+            return self.act_otherwise(turn).without(News::DRAINED);
+        }
+        News::NONE
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
-    pub(super) fn receive(&mut self, turn: &mut Turn<'_>) -> News {
-        let (mut news, known) = (News::default(), self.cutoff);
+    #[inline(always)]
+    fn receive(&mut self, turn: &mut Turn<'_>) -> News {
+        let mut news = News::NONE;
         let mut budget = turn.shared.limits.rx_bytes_per_service;
-        while self.state == State::Open {
+        loop {
             let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
             if room == 0 {
                 self.full = true;
-                break;
+                return news;
             }
             if budget == 0 {
                 turn.net.mark(self.sid);
-                break;
+                return news;
             }
-            match self.read(room.min(budget), turn) {
-                Received::Nothing => break,
-                Received::Data(n) => {
+            let space = self.rx.space(room.min(budget), &mut turn.shared.pool);
+            let most = space.len();
+            match turn.net.read(self.sid, space) {
+                Ok(Some(n)) if n > 0 => {
+                    self.rx.filled(n);
+                    self.active = turn.tyme;
+                    turn.shared.stats.received += n as u64;
+                    news = News::RECEIVED;
                     budget -= n;
-                    news.received = true;
+                    if n < most {
+                        return news; // the net tells when there is more
+                    }
                 }
-                Received::Closed => {
-                    news.closed = self.closed().is_some();
-                    news.cutoff = self.cutoff && !known && !news.closed;
-                    break;
-                }
+                Ok(None) => return news,
+                end => return news.and(self.ended(end, turn)),
             }
         }
-        news
     }
 
-    /// One read of at most `most` bytes.
-    pub(super) fn read(&mut self, most: usize, turn: &mut Turn<'_>) -> Received {
-        let space = self.rx.space(most, &mut turn.shared.pool);
-        match turn.net.read(self.sid, space) {
-            Ok(None) => Received::Nothing,
-            Ok(Some(0)) => {
+    /// The peer has ended its side, or the connection is lost.
+    #[cold]
+    fn ended(&mut self, end: Result<Option<usize>, NetError>, turn: &mut Turn<'_>) -> News {
+        match end {
+            Ok(_) if self.cutoff => News::NONE,
+            Ok(_) => {
                 self.cutoff = true;
-                Received::Closed
-            }
-            Ok(Some(n)) => {
-                self.rx.filled(n);
-                self.active = turn.tyme;
-                turn.shared.stats.received += n as u64;
-                Received::Data(n)
+                News::CUTOFF
             }
             Err(why) => {
                 self.end(CloseReason::from_loss(why), turn);
-                Received::Closed
+                News::CLOSED
             }
         }
     }
@@ -490,22 +464,58 @@ impl Link {
         turn.shared.pool.give(scratch);
     }
 
-    /// Writes until all is taken or the socket takes no more. True when the queue had been
-    /// waiting for the socket and is empty now.
-    fn flush(&mut self, turn: &mut Turn<'_>) -> bool {
-        let mut took = false;
-        while !self.tx.is_empty() {
+    /// Writes what is queued.
+    #[inline(always)]
+    fn send(&mut self, turn: &mut Turn<'_>) -> News {
+        let len = self.tx.len();
+        match turn.net.write(self.sid, self.tx.data()) {
+            Ok(n) if n == len && !self.blocked => {
+                self.tx.clear();
+                turn.shared.stats.sent += n as u64;
+                self.active = turn.tyme;
+                News::NONE
+            }
+            written => self.sent(written, turn),
+        }
+    }
+
+    /// Writes on what the socket had not taken before.
+    #[cold]
+    fn send_on(&mut self, turn: &mut Turn<'_>) -> News {
+        if self.tx.is_empty() {
+            return News::NONE;
+        }
+        let written = turn.net.write(self.sid, self.tx.data());
+        self.sent(written, turn)
+    }
+
+    /// After a write that did not take all, or that had been waited for, or failed.
+    #[cold]
+    fn sent(&mut self, written: Result<usize, NetError>, turn: &mut Turn<'_>) -> News {
+        let drained = match written {
+            Ok(n) => self.flush(n, turn),
+            Err(why) => self.lose(why, turn),
+        };
+        match self.closed() {
+            Some(_) => News::CLOSED,
+            None => News::NONE.and_if(drained, News::DRAINED),
+        }
+    }
+
+    /// Writes until all is taken or the socket takes no more; it has just taken `first` bytes.
+    /// True when the queue had been waiting for the socket and is empty now.
+    fn flush(&mut self, first: usize, turn: &mut Turn<'_>) -> bool {
+        let (mut n, mut took) = (first, false);
+        while n > 0 {
+            self.tx.consume(n);
+            turn.shared.stats.sent += n as u64;
+            took = true;
+            if self.tx.is_empty() {
+                break;
+            }
             match turn.net.write(self.sid, self.tx.data()) {
-                Ok(0) => break,
-                Ok(n) => {
-                    self.tx.consume(n);
-                    turn.shared.stats.sent += n as u64;
-                    took = true;
-                }
-                Err(why) => {
-                    self.lose(why, turn);
-                    return false;
-                }
+                Ok(more) => n = more,
+                Err(why) => return self.lose(why, turn),
             }
         }
         if took {
@@ -524,41 +534,58 @@ impl Link {
         was && !self.blocked
     }
 
-    /// A write failed: takes in what the peer sent before it went, then ends.
-    fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) {
-        if self.state == State::Open {
+    /// A write failed: takes in what the peer sent before it went, then ends. False.
+    #[cold]
+    fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) -> bool {
+        if self.connected() {
             self.receive(turn);
         }
         self.end(CloseReason::from_loss(why), turn);
+        false
     }
 
     /// Carries out what was asked for.
+    #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
         self.asked = false;
-        let mut news = News::default();
+        if !self.connected() || self.abort | self.finish | self.cutoff | self.full {
+            return self.act_otherwise(turn);
+        }
+        match self.tx.is_empty() {
+            true => News::NONE,
+            false => self.send(turn),
+        }
+    }
+
+    /// Carries out what was asked for where there is more to it than to send.
+    #[cold]
+    fn act_otherwise(&mut self, turn: &mut Turn<'_>) -> News {
+        let mut news = News::NONE;
         if self.abort {
             self.reset(CloseReason::Aborted, turn);
-        } else if matches!(self.state, State::Open | State::Draining(_)) {
-            news.drained = !self.tx.is_empty() && self.flush(turn);
+        } else if matches!(self.state, State::Open | State::Draining) {
+            news = self.send_on(turn);
             if self.tx.is_empty() {
                 self.settle(turn);
             }
-            if let State::Draining(_) = self.state {
+            if self.state == State::Draining {
                 self.drain(turn);
             }
             if self.full {
                 self.resume(turn);
             }
         }
-        news.closed = self.closed().is_some();
-        news
+        match self.closed() {
+            Some(_) => News::CLOSED,
+            None => news,
+        }
     }
 
     /// All is sent: ends our side if wished, and the whole when both sides have ended.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Draining(reason) if self.cutoff => self.end(reason, turn),
-            State::Draining(_) if !self.shut => {
+            State::Draining if self.cutoff => self.end(CloseReason::Closed, turn),
+            State::Draining if !self.shut => {
                 self.shut_send(turn);
                 self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
                 self.rearm = true;
@@ -604,7 +631,7 @@ impl Link {
     /// Reads on when the user has consumed: the socket may have been readable all the while, and
     /// then tells of no new edge.
     fn resume(&mut self, turn: &mut Turn<'_>) {
-        let closing = matches!(self.state, State::Draining(_));
+        let closing = self.state == State::Draining;
         if closing || self.rx.len() < turn.shared.limits.rx_cap {
             self.full = false;
             turn.net.mark(self.sid);
@@ -615,7 +642,7 @@ impl Link {
     pub(super) fn deadlines(&self) -> (Tyme, Tyme) {
         match self.state {
             State::Open => (self.idle(), self.hard),
-            State::Draining(_) => (Tyme::NEVER, self.hard),
+            State::Draining => (Tyme::NEVER, self.hard),
             State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
         }
     }
@@ -624,9 +651,19 @@ impl Link {
         Tyme::from_nanos(self.active.as_nanos().saturating_add(self.tymeout))
     }
 
-    /// Whether a deadline came nearer since this was last asked.
-    pub(super) fn take_rearm(&mut self) -> bool {
-        std::mem::take(&mut self.rearm)
+    /// Whether a deadline may have come nearer since it was last [armed](Self::armed).
+    pub(super) const fn needs_arming(&self) -> bool {
+        self.rearm
+    }
+
+    /// Notes that what was armed has fired.
+    pub(super) const fn disarmed(&mut self) {
+        self.rearm = true;
+    }
+
+    /// Notes that its deadlines are known.
+    pub(super) const fn armed(&mut self) {
+        self.rearm = false;
     }
 
     /// Ends the link when a deadline is reached. True when it did.
@@ -636,8 +673,8 @@ impl Link {
             State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
             State::Open if late => self.end(CloseReason::PeerClosed, turn),
             State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
-            State::Draining(_) if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
-            State::Draining(_) if late => self.reset(CloseReason::DrainTimedOut, turn),
+            State::Draining if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
+            State::Draining if late => self.reset(CloseReason::DrainTimedOut, turn),
             _ => return false,
         }
         true
@@ -670,14 +707,17 @@ impl Link {
         (self.blocked, self.full, self.abort) = (false, false, false);
     }
 
-    /// Lends storage for an answer, so that queueing one allocates nothing.
+    /// Lends storage for an answer to a link that has needed it before, so that queueing one
+    /// allocates nothing.
+    #[inline]
     pub(super) fn lend(&mut self, pool: &mut Pool) {
-        if self.tx.is_bare() {
+        if self.lends && self.tx.is_bare() {
             self.tx.lend(pool.spare());
         }
     }
 
     /// Gives storage back that is not needed.
+    #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         self.tx.rest(pool);
         self.rx.rest(pool);

@@ -32,6 +32,7 @@ mod limits;
     reason = "the layer is named after its first noun"
 )]
 mod link;
+mod news;
 mod pool;
 mod reconnect;
 mod remoter;

@@ -26,6 +26,7 @@ impl Pool {
     }
 
     /// A storage of 64 KiB.
+    #[inline]
     pub(super) fn take_large(&mut self) -> Box<[u8]> {
         self.large.pop().unwrap_or_else(|| fresh(LARGE))
     }
@@ -50,10 +51,21 @@ impl Pool {
     }
 
     /// Takes a storage back; keeps it or frees it.
+    #[inline]
     pub(super) fn give(&mut self, storage: Box<[u8]>) {
+        if storage.len() == LARGE && self.large.len() < self.large.capacity() {
+            self.large.push(storage);
+        } else {
+            self.give_other(storage);
+        }
+    }
+
+    #[cold]
+    fn give_other(&mut self, storage: Box<[u8]>) {
         let size = storage.len();
         if size == LARGE {
-            if self.large.len() < LARGE_KEPT {
+            if self.large.capacity() == 0 {
+                self.large.reserve_exact(LARGE_KEPT);
                 self.large.push(storage);
             }
         } else if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::ops::{Deref, DerefMut};
 
 use super::Link;
@@ -8,12 +9,25 @@ use crate::net::Endpoint;
 #[derive(Debug)]
 pub struct Remoter {
     id: RemoterId,
-    peer: Endpoint,
+    peer: Peer,
     link: Link,
 }
 
+/// An endpoint in 16 bytes: there is one for every connection.
+#[derive(Debug)]
+enum Peer {
+    V4(SocketAddrV4),
+    Unnamed,
+    Other(Box<Endpoint>),
+}
+
 impl Remoter {
-    pub(super) const fn new(id: RemoterId, peer: Endpoint, link: Link) -> Self {
+    pub(super) fn new(id: RemoterId, peer: Endpoint, link: Link) -> Self {
+        let peer = match peer {
+            Endpoint::Tcp(SocketAddr::V4(addr)) => Peer::V4(addr),
+            Endpoint::Unnamed => Peer::Unnamed,
+            other => Peer::Other(Box::new(other)),
+        };
         Self { id, peer, link }
     }
 
@@ -25,8 +39,12 @@ impl Remoter {
 
     /// The other side: hio's `ca`. Unix peers are mostly unnamed.
     #[must_use]
-    pub const fn peer(&self) -> &Endpoint {
-        &self.peer
+    pub fn peer(&self) -> Endpoint {
+        match &self.peer {
+            Peer::V4(addr) => Endpoint::Tcp(SocketAddr::V4(*addr)),
+            Peer::Unnamed => Endpoint::Unnamed,
+            Peer::Other(endpoint) => (**endpoint).clone(),
+        }
     }
 }
 

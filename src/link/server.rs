@@ -1,15 +1,16 @@
+mod by_id;
+mod turns;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::accepts::Accepts;
 use super::events::Events;
-use super::link::{News, Shared, Turn};
+use super::link::Shared;
+use super::news::News;
 use super::table::Table;
-use super::{
-    CloseReason, Event, Limits, Link, ListenerLost, OpenError, Pause, Received, Remoter, RemoterId,
-    Stats, TransmitError, UnknownRemoter,
-};
-use crate::net::{Endpoint, Group, ListenOptions, Net, NetError, Owner, Shutdown, Sid};
+use super::{CloseReason, Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Stats};
+use crate::net::{Endpoint, Group, ListenOptions, Net, Owner, Sid};
 use crate::tyme::Tyme;
 
 /// Accepts connections and serves them: a listener and its [`Remoter`]s.
@@ -29,7 +30,7 @@ use crate::tyme::Tyme;
 ///
 /// # When a peer ends its side
 /// it still gets what is queued. Once that is sent and everything received was consumed, the
-/// connection is closed; [`Link::hold`] and [`with_auto_close`](Self::with_auto_close) change it.
+/// connection is closed; [`Link::hold`](super::Link::hold) and [`with_auto_close`](Self::with_auto_close) change it.
 ///
 /// ```
 /// use hio::link::{Limits, Server};
@@ -62,6 +63,8 @@ pub struct Server {
     marks: Vec<Sid>,
     /// Scratch: kept for its storage.
     turns: Vec<RemoterId>,
+    /// Scratch: kept for its storage.
+    notable: Vec<(RemoterId, News)>,
 }
 
 /// Opening, closing, looking at the whole.
@@ -88,11 +91,12 @@ impl Server {
             ended: Vec::new(),
             marks: Vec::new(),
             turns: Vec::new(),
+            notable: Vec::new(),
         }
     }
 
     /// Whether connections are closed by themselves when their peer has ended its side and all is
-    /// sent and consumed. On by default. Off, each of them is [held](Link::hold).
+    /// sent and consumed. On by default. Off, each of them is [held](super::Link::hold).
     #[must_use]
     pub const fn with_auto_close(mut self, on: bool) -> Self {
         self.auto_close = on;
@@ -317,7 +321,7 @@ impl Server {
     /// `each` when there is news, sends. Then ends those that are out of time.
     ///
     /// `each` is called when bytes were received, a queue that waited was sent, the peer ended
-    /// its side, or the connection is over. The call with [`Link::closed`] is the last for that
+    /// its side, or the connection is over. The call with [`Link::closed`](super::Link::closed) is the last for that
     /// connection, and every connection gets it, unless it is removed or the server closed; it is
     /// reaped afterwards.
     ///
@@ -338,9 +342,7 @@ impl Server {
         if !self.asked.is_empty() {
             self.acts_each(tyme, net, &mut each);
         }
-        for &sid in &marks {
-            self.turn_each(sid, tyme, net, &mut each);
-        }
+        self.turns_each(&marks, tyme, net, &mut each);
         marks.clear();
         self.marks = marks;
         if self.table.due() <= tyme {
@@ -425,420 +427,11 @@ impl Server {
         self.table.expired(tyme, &mut turns);
         for id in turns.drain(..) {
             if self.expire(id, tyme, net) {
-                self.show(id, News::closed(), tyme, net);
+                self.show(id, News::CLOSED, tyme, net);
             }
         }
         self.turns = turns;
     }
-}
-
-/// Single connections, by id: hio's calls by address.
-impl Server {
-    /// Receives from one connection, within the limits: hio's `serviceReceivesIx`.
-    ///
-    /// # Errors
-    /// There is no such connection.
-    pub fn receive_ix(
-        &mut self,
-        id: RemoterId,
-        tyme: Tyme,
-        net: &mut dyn Net,
-    ) -> Result<Received, UnknownRemoter> {
-        let sid = self.table.get(id).ok_or(UnknownRemoter(id))?.sid();
-        let before = self.table.get(id).map_or(0, |ix| ix.rx().len());
-        self.receive_from(sid, tyme, net);
-        let ix = self.table.get(id).ok_or(UnknownRemoter(id))?;
-        Ok(match ix.rx().len() - before {
-            0 if ix.cutoff() || ix.closed().is_some() => Received::Closed,
-            0 => Received::Nothing,
-            n => Received::Data(n),
-        })
-    }
-
-    /// Queues bytes for one connection: hio's `transmitIx`.
-    ///
-    /// # Errors
-    /// There is no such connection, or it did not take them all.
-    pub fn transmit_ix(&mut self, id: RemoterId, data: &[u8]) -> Result<(), TransmitError> {
-        let remoter = self.get_mut(id).ok_or(UnknownRemoter(id))?;
-        Ok(remoter.tx(data)?)
-    }
-
-    /// Sends what is queued for one connection, and does what else it was asked for.
-    ///
-    /// # Errors
-    /// There is no such connection.
-    pub fn send_ix(
-        &mut self,
-        id: RemoterId,
-        tyme: Tyme,
-        net: &mut dyn Net,
-    ) -> Result<(), UnknownRemoter> {
-        self.get_mut(id).ok_or(UnknownRemoter(id))?;
-        self.asked.retain(|asked| *asked != id);
-        self.send_to(&[id], tyme, net);
-        Ok(())
-    }
-
-    /// Shuts down one side, or both. The sending side is ended once what is queued is sent; the
-    /// receiving side at once, as if the peer had ended it.
-    ///
-    /// # Errors
-    /// There is no such connection.
-    pub fn shutdown_ix(
-        &mut self,
-        id: RemoterId,
-        how: Shutdown,
-        net: &mut dyn Net,
-    ) -> Result<(), UnknownRemoter> {
-        let remoter = self.get_mut(id).ok_or(UnknownRemoter(id))?;
-        if how != Shutdown::Receive {
-            remoter.shutdown_send();
-        }
-        if how != Shutdown::Send {
-            let sid = remoter.sid();
-            // A connection that is gone shows itself in its next turn.
-            let _ = net.shutdown(sid, Shutdown::Receive);
-            net.mark(sid);
-        }
-        Ok(())
-    }
-
-    /// Closes one connection in order; see [`Link::close`]. It stays until that is done.
-    ///
-    /// # Errors
-    /// There is no such connection.
-    pub fn close_ix(&mut self, id: RemoterId) -> Result<(), UnknownRemoter> {
-        self.get_mut(id).ok_or(UnknownRemoter(id))?.close();
-        Ok(())
-    }
-
-    /// Closes all connections in order.
-    pub fn close_all_ix(&mut self) {
-        for remoter in self.table.iter_mut() {
-            if remoter.closed().is_none() && remoter.touch() {
-                self.asked.push(remoter.id());
-            }
-            remoter.close();
-        }
-    }
-
-    /// Closes one connection at once and forgets it; what is queued is dropped. Its event is
-    /// [`CloseReason::Aborted`]. Returns it, with what it had received.
-    ///
-    /// # Errors
-    /// There is no such connection.
-    pub fn remove_ix(
-        &mut self,
-        id: RemoterId,
-        tyme: Tyme,
-        net: &mut dyn Net,
-    ) -> Result<Remoter, UnknownRemoter> {
-        self.table.get(id).ok_or(UnknownRemoter(id))?;
-        self.end_one(id, CloseReason::Aborted, tyme, net);
-        self.asked.retain(|asked| *asked != id);
-        self.ended.retain(|ended| *ended != id);
-        self.table.remove(id).ok_or(UnknownRemoter(id))
-    }
-}
-
-/// Inside.
-impl Server {
-    fn tell(&mut self, event: Event) {
-        let shared = &mut self.shared;
-        self.events
-            .push(event, shared.limits.events_max, &mut shared.stats);
-    }
-
-    /// Forgets the connections that ended in an earlier service.
-    fn reap(&mut self) {
-        self.ready.clear();
-        self.events.stale();
-        for id in self.ended.drain(..) {
-            self.table.remove(id);
-        }
-    }
-
-    /// Takes the marks, accepts if the listener has one or a pause is over, and then takes the
-    /// marks of the new connections, too, so that they are served at once.
-    fn collect(
-        &mut self,
-        tyme: Tyme,
-        net: &mut dyn Net,
-        group: Group,
-        marks: &mut Vec<Sid>,
-    ) -> Result<(), ListenerLost> {
-        net.ready(group, marks);
-        let Some(listener) = self.listener else {
-            return Ok(());
-        };
-        let ready = marks.binary_search(&listener);
-        if let Ok(at) = ready {
-            marks.remove(at);
-        }
-        if !self.accepts.wanted(tyme, ready.is_ok()) {
-            return Ok(());
-        }
-        let again = self.accept_some(listener, tyme, net);
-        net.ready(group, marks);
-        marks.retain(|sid| *sid != listener);
-        if again? {
-            net.mark(listener);
-        }
-        Ok(())
-    }
-
-    /// Accepts within the limits. True when more may wait.
-    fn accept_some(
-        &mut self,
-        listener: Sid,
-        tyme: Tyme,
-        net: &mut dyn Net,
-    ) -> Result<bool, ListenerLost> {
-        for _ in 0..self.shared.limits.accepts_per_service {
-            if self.table.open() >= self.shared.limits.connections_max {
-                if self.accepts.full() {
-                    self.shared.stats.full_pauses += 1;
-                    self.tell(Event::AcceptPaused(Pause::Full));
-                }
-                return Ok(false);
-            }
-            match net.accept(listener) {
-                Ok(waiting) => {
-                    if self.accepts.worked() {
-                        self.tell(Event::AcceptResumed);
-                    }
-                    match waiting {
-                        Some((sid, peer)) => self.welcome(sid, peer, tyme),
-                        None => return Ok(false),
-                    }
-                }
-                Err(why) => {
-                    self.refused(why, tyme)?;
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme) {
-        let mut link = Link::open(sid, tyme, &self.shared.limits);
-        link.keep_open(!self.auto_close);
-        log::debug!("accepted {peer}");
-        let id = self.table.insert(sid, peer, link);
-        self.shared.stats.opened += 1;
-        self.tell(Event::Accepted(id));
-    }
-
-    /// An accept failed. Only a listener that is gone is an error of the service.
-    fn refused(&mut self, why: NetError, tyme: Tyme) -> Result<(), ListenerLost> {
-        self.shared.stats.accept_errors += 1;
-        if why == NetError::Stale {
-            self.listener = None;
-            let at = self.ha.clone();
-            return Err(ListenerLost { at, why });
-        }
-        let pause = self.shared.limits.accept_pause;
-        if self.accepts.failed(tyme, why, pause) {
-            self.tell(Event::AcceptPaused(Pause::Exhausted));
-        }
-        Ok(())
-    }
-
-    /// The turn of a connection that is ready: the path of every message.
-    fn turn_each(
-        &mut self,
-        sid: Sid,
-        tyme: Tyme,
-        net: &mut dyn Net,
-        each: &mut impl FnMut(&mut Remoter),
-    ) {
-        let Some(ix) = self.table.on(sid) else {
-            return;
-        };
-        let shared = &mut self.shared;
-        let mut turn = Turn { tyme, net, shared };
-        let news = ix.listen(&mut turn);
-        let news = attend(ix, news, &mut turn, each);
-        let id = ix.id();
-        if ix.take_rearm() {
-            self.table.arm(id.key());
-        }
-        if news.notable() {
-            self.report_each(id, news, tyme, net);
-        }
-    }
-
-    /// The turns of the connections that were asked something between services.
-    fn acts_each(&mut self, tyme: Tyme, net: &mut dyn Net, each: &mut impl FnMut(&mut Remoter)) {
-        let mut turns = std::mem::take(&mut self.turns);
-        std::mem::swap(&mut turns, &mut self.asked);
-        for id in turns.drain(..) {
-            let Some(ix) = self.table.get_mut(id).filter(|ix| ix.closed().is_none()) else {
-                continue;
-            };
-            let shared = &mut self.shared;
-            let mut turn = Turn { tyme, net, shared };
-            let news = ix.act(&mut turn);
-            let news = attend(ix, news, &mut turn, each);
-            if ix.take_rearm() {
-                self.table.arm(id.key());
-            }
-            self.report_each(id, news, tyme, net);
-        }
-        self.turns = turns;
-    }
-
-    /// Ends the connections that are out of time.
-    fn expire_each(&mut self, tyme: Tyme, net: &mut dyn Net, each: &mut impl FnMut(&mut Remoter)) {
-        let mut turns = std::mem::take(&mut self.turns);
-        self.table.expired(tyme, &mut turns);
-        for id in turns.drain(..) {
-            if self.expire(id, tyme, net) {
-                if let Some(ix) = self.table.get_mut(id) {
-                    each(ix);
-                }
-                self.report_each(id, News::closed(), tyme, net);
-            }
-        }
-        self.turns = turns;
-    }
-
-    /// Ends one connection if it is out of time.
-    fn expire(&mut self, id: RemoterId, tyme: Tyme, net: &mut dyn Net) -> bool {
-        let Some(ix) = self.table.get_mut(id) else {
-            return false;
-        };
-        let shared = &mut self.shared;
-        let ended = ix.expire(&mut Turn { tyme, net, shared });
-        if !ended {
-            self.table.arm(id.key());
-        }
-        ended
-    }
-
-    /// As [`report`](Self::report), and forgets a connection that ended: it had its last call.
-    fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
-        self.report(id, news, tyme, net);
-        if news.closed {
-            self.table.remove(id);
-        }
-    }
-
-    /// Receives from one connection, for those who look at it afterwards.
-    fn receive_from(&mut self, sid: Sid, tyme: Tyme, net: &mut dyn Net) {
-        let Some(ix) = self.table.on(sid) else {
-            return;
-        };
-        let shared = &mut self.shared;
-        let mut turn = Turn { tyme, net, shared };
-        let news = ix.listen(&mut turn);
-        ix.rest(&mut turn.shared.pool);
-        let id = ix.id();
-        if ix.take_rearm() {
-            self.table.arm(id.key());
-        }
-        if news.any() {
-            self.show(id, news, tyme, net);
-        }
-    }
-
-    /// Gives each a turn without receiving.
-    fn send_to(&mut self, ids: &[RemoterId], tyme: Tyme, net: &mut dyn Net) {
-        for &id in ids {
-            if let Some(news) = self.act(id, tyme, net) {
-                if news.any() {
-                    self.show(id, news, tyme, net);
-                }
-            }
-        }
-    }
-
-    /// Carries out what one connection was asked for. None when it had ended before.
-    fn act(&mut self, id: RemoterId, tyme: Tyme, net: &mut dyn Net) -> Option<News> {
-        let ix = self.table.get_mut(id)?;
-        let ended = ix.closed().is_some();
-        let shared = &mut self.shared;
-        let mut turn = Turn { tyme, net, shared };
-        let news = ix.act(&mut turn);
-        ix.rest(&mut turn.shared.pool);
-        if ix.take_rearm() {
-            self.table.arm(id.key());
-        }
-        (!ended).then_some(news)
-    }
-
-    /// Makes news visible to who looks after the service.
-    fn show(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
-        self.ready.push(id);
-        if news.received {
-            self.tell(Event::Received(id));
-        }
-        self.report(id, news, tyme, net);
-        if news.closed {
-            self.ended.push(id);
-        } else if news.cutoff {
-            // It closes in the next service, unless the user has something to say.
-            if let Some(ix) = self.table.get_mut(id) {
-                if ix.touch() {
-                    self.asked.push(id);
-                }
-            }
-        }
-    }
-
-    /// Events of what is rarer than bytes; a connection that ended makes room for others.
-    fn report(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
-        if news.drained {
-            self.tell(Event::Drained(id));
-        }
-        if news.cutoff {
-            self.tell(Event::Cutoff(id));
-        }
-        if news.closed {
-            let reason = self.table.get(id).and_then(|ix| ix.closed());
-            let reason = reason.unwrap_or(CloseReason::Aborted);
-            log::debug!("connection {id} of {}: {reason}", self.ha);
-            self.tell(Event::Closed(id, reason));
-            self.table.closed(id);
-            if self.accepts.freed(tyme) {
-                if let Some(listener) = self.listener {
-                    net.mark(listener);
-                }
-            }
-        }
-    }
-
-    /// Ends one connection at once.
-    fn end_one(&mut self, id: RemoterId, reason: CloseReason, tyme: Tyme, net: &mut dyn Net) {
-        let Some(ix) = self.table.get_mut(id).filter(|ix| ix.closed().is_none()) else {
-            return;
-        };
-        let shared = &mut self.shared;
-        ix.end(reason, &mut Turn { tyme, net, shared });
-        self.report(id, News::closed(), tyme, net);
-    }
-}
-
-/// Shows news to the user, carries out what is asked in return, and shows the end if that is one.
-fn attend(
-    ix: &mut Remoter,
-    mut news: News,
-    turn: &mut Turn<'_>,
-    each: &mut impl FnMut(&mut Remoter),
-) -> News {
-    if news.any() {
-        ix.lend(&mut turn.shared.pool);
-        each(ix);
-        let done = ix.act(turn);
-        if done.closed && !news.closed {
-            each(ix);
-        }
-        news = news.and(done);
-    }
-    ix.rest(&mut turn.shared.pool);
-    news
 }
 
 /// How finely deadlines are sorted; they are kept exactly.

@@ -12,7 +12,7 @@ pub(super) struct Table {
     remoters: Slab<Remoter>,
     /// Place of the connection whose socket has that index, or `NONE`.
     by_index: Vec<u32>,
-    /// Per place, used or not.
+    /// Per place, used or not; it grows when there is something to arm.
     armed: Vec<Armed>,
     wheel: Wheel,
     fired: Vec<(u32, Tyme)>,
@@ -34,6 +34,10 @@ struct Armed {
 }
 
 const NONE: u32 = u32::MAX;
+const UNARMED: Armed = Armed {
+    idle: Tyme::NEVER,
+    hard: Tyme::NEVER,
+};
 
 impl Table {
     pub(super) fn new(granule: std::time::Duration) -> Self {
@@ -67,12 +71,6 @@ impl Table {
         let key = u32::try_from(place).unwrap();
         let id = RemoterId::new(self.sequence, key);
         entry.insert(Remoter::new(id, peer, link));
-        if place >= self.armed.len() {
-            self.armed.push(Armed {
-                idle: Tyme::NEVER,
-                hard: Tyme::NEVER,
-            });
-        }
         let index = sid.index() as usize;
         if index >= self.by_index.len() {
             self.by_index.resize(index + 1, NONE);
@@ -145,7 +143,17 @@ impl Table {
         let Some(remoter) = self.remoters.get_mut(key as usize) else {
             return;
         };
+        if !remoter.needs_arming() {
+            return;
+        }
+        remoter.armed();
         let (idle, hard) = remoter.deadlines();
+        if idle.is_never() && hard.is_never() {
+            return;
+        }
+        if self.armed.len() <= key as usize {
+            self.armed.resize(key as usize + 1, UNARMED);
+        }
         let armed = &mut self.armed[key as usize];
         if idle < armed.idle {
             armed.idle = idle;
@@ -178,9 +186,10 @@ impl Table {
                 continue;
             }
             *counts = Tyme::NEVER;
-            let Some(remoter) = self.remoters.get(key as usize >> 1) else {
+            let Some(remoter) = self.remoters.get_mut(key as usize >> 1) else {
                 continue;
             };
+            remoter.disarmed();
             let (idle, hard) = remoter.deadlines();
             if idle.min(hard) <= tyme {
                 out.push(remoter.id());
@@ -221,7 +230,7 @@ mod tests {
     #[test]
     fn a_remoter_is_small() {
         let each = size_of::<Remoter>() + size_of::<Armed>() + size_of::<u32>();
-        assert!(each <= 216, "{each}");
+        assert!(each <= 180, "{each}");
     }
 
     #[test]

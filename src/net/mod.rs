@@ -133,6 +133,9 @@ pub trait Net {
     ///
     /// An empty `buf` gives `None`, so that it is not taken for the end.
     ///
+    /// A read that comes back short has taken all there is: when more can be had, the next byte
+    /// or the end, the net marks the socket. So one read a message is enough.
+    ///
     /// # Errors
     /// The connection is lost.
     fn read(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<usize>, NetError>;

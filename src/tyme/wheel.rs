@@ -55,6 +55,15 @@ struct Chunk {
     next: u32,
 }
 
+impl Chunk {
+    const EMPTY: Self = Self {
+        dues: [0; CHUNK],
+        keys: [0; CHUNK],
+        len: 0,
+        next: NONE,
+    };
+}
+
 impl Wheel {
     /// A wheel that is best for moments about `granule` apart. Any moment can be held exactly.
     pub(crate) fn new(granule: Duration) -> Self {
@@ -146,40 +155,54 @@ impl Wheel {
 
     fn expire_levels(&mut self, now: u64, fire: &mut impl FnMut(u32, Tyme)) {
         let until = now >> self.shift;
+        self.soonest = u64::MAX;
         while let Some((level, slot, start)) = self.first_slot() {
             if start > until {
+                self.soonest = self.soonest_of(level, slot);
                 break;
             }
             self.at = self.at.max(start);
-            // Entries of the present granule may lie ahead of now: they go back where they were,
-            // and everything after them is later still.
-            let last = level == 0 && start >= until;
-            let mut head = self.take_slot(level, slot);
-            while head != NONE {
-                let chunk = self.chunks[head as usize];
-                self.release(head);
-                head = chunk.next;
-                for i in 0..chunk.len as usize {
-                    let (due, key) = (chunk.dues[i], chunk.keys[i]);
-                    if due <= now {
-                        self.len -= 1;
-                        fire(key, Tyme::from_nanos(due));
-                    } else {
-                        self.place(due, key);
-                    }
-                }
-            }
-            if last {
+            self.empty_slot(level, slot, now, fire);
+            // Entries of the present granule may lie ahead of now. They went back where they were,
+            // and everything else is later still.
+            if level == 0 && start >= until && self.soonest_of(0, slot) != u64::MAX {
+                self.soonest = self.soonest_of(0, slot);
                 break;
             }
         }
         self.at = self.at.max(until);
-        self.soonest = match self.first_slot() {
-            Some((level, slot, _)) => self.levels[level]
-                .as_ref()
-                .map_or(u64::MAX, |l| l.soonest[slot]),
-            None => u64::MAX,
-        };
+    }
+
+    /// Fires what is due in a slot and sorts the rest in anew.
+    fn empty_slot(
+        &mut self,
+        level: usize,
+        slot: usize,
+        now: u64,
+        fire: &mut impl FnMut(u32, Tyme),
+    ) {
+        let mut head = self.take_slot(level, slot);
+        while head != NONE {
+            let Chunk { len, next, .. } = self.chunks[head as usize];
+            for i in 0..len as usize {
+                let chunk = &self.chunks[head as usize];
+                let (due, key) = (chunk.dues[i], chunk.keys[i]);
+                if due <= now {
+                    self.len -= 1;
+                    fire(key, Tyme::from_nanos(due));
+                } else {
+                    self.place(due, key);
+                }
+            }
+            self.release(head);
+            head = next;
+        }
+    }
+
+    fn soonest_of(&self, level: usize, slot: usize) -> u64 {
+        self.levels[level]
+            .as_ref()
+            .map_or(u64::MAX, |held| held.soonest[slot])
     }
 
     /// The first slot that holds anything: level, index, first granule.
@@ -205,28 +228,28 @@ impl Wheel {
         let held = self.levels[level as usize].get_or_insert_with(Level::new);
         held.occupied[slot / 64] |= 1 << (slot % 64);
         held.soonest[slot] = held.soonest[slot].min(due);
-        let head = held.heads[slot];
-        if head != NONE {
-            let chunk = &mut self.chunks[head as usize];
-            let n = chunk.len as usize;
-            if n < CHUNK {
-                chunk.dues[n] = due;
-                chunk.keys[n] = key;
-                chunk.len += 1;
-                return;
+        let head = &mut held.heads[slot];
+        if *head == NONE || self.chunks[*head as usize].len as usize == CHUNK {
+            let next = core::mem::replace(head, self.free);
+            if *head == NONE {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "keys are u32, so are chunks"
+                )]
+                let fresh = self.chunks.len() as u32;
+                *head = fresh;
+                self.chunks.push(Chunk::EMPTY);
+            } else {
+                self.free = self.chunks[*head as usize].next;
             }
+            let chunk = &mut self.chunks[*head as usize];
+            (chunk.len, chunk.next) = (0, next);
         }
-        let mut chunk = Chunk {
-            dues: [0; CHUNK],
-            keys: [0; CHUNK],
-            len: 1,
-            next: head,
-        };
-        (chunk.dues[0], chunk.keys[0]) = (due, key);
-        let fresh = self.allot(chunk);
-        if let Some(held) = &mut self.levels[level as usize] {
-            held.heads[slot] = fresh;
-        }
+        let chunk = &mut self.chunks[*head as usize];
+        let n = chunk.len as usize;
+        chunk.dues[n] = due;
+        chunk.keys[n] = key;
+        chunk.len += 1;
     }
 
     fn take_slot(&mut self, level: usize, slot: usize) -> u32 {
@@ -236,21 +259,6 @@ impl Wheel {
         held.occupied[slot / 64] &= !(1 << (slot % 64));
         held.soonest[slot] = u64::MAX;
         core::mem::replace(&mut held.heads[slot], NONE)
-    }
-
-    fn allot(&mut self, chunk: Chunk) -> u32 {
-        if self.free == NONE {
-            self.chunks.push(chunk);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "keys are u32, so are chunks"
-            )]
-            return (self.chunks.len() - 1) as u32;
-        }
-        let index = self.free;
-        self.free = self.chunks[index as usize].next;
-        self.chunks[index as usize] = chunk;
-        index
     }
 
     fn release(&mut self, index: u32) {

@@ -388,8 +388,10 @@ impl Net for MemoryNet {
             stream.other,
         );
         if n > 0 {
-            if n < buf.len() && !ended {
-                self.at_mut(sid).unwrap().readable = false;
+            if n < buf.len() {
+                let socket = self.at_mut(sid).unwrap();
+                socket.readable = ended;
+                socket.marked |= ended;
             }
             if let Some(other) = other {
                 self.wake(other, false, true);

@@ -13,7 +13,6 @@ impl<A: ?Sized + 'static> Deeds<A> {
             self.cease(slot, cx);
         }
         self.slots.clear();
-        self.queue.clear();
         self.wheel.clear();
         self.armed = 0;
         self.walk = Walk::default();
@@ -64,14 +63,13 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         cx.ask.hub.tell(place, event);
         let collected = cx.ask.hub.collected.len();
-        let mut cx = below(cx, &mut self.queue);
-        contain(&mut cx, hook, |cx| match (how, why) {
+        contain(cx, hook, |cx| match (how, why) {
             (Ended::Done(_), _) => deed.clean(cx),
             (Ended::Aborted, Some(why)) => deed.abort(why, cx),
             _ => deed.cease(cx),
         });
         cx.ask.hub.tell(place, Event::Exit);
-        contain(&mut cx, Hook::Exit, |cx| deed.exit(cx));
+        contain(cx, Hook::Exit, |cx| deed.exit(cx));
         cx.ask
             .hub
             .blame_collected(collected, place, deed.type_name());
@@ -115,10 +113,17 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let deed = self.dismiss(index, Ended::Aborted, Some(&fault), cx);
         let place = self.slots[index].place;
         let tyme = cx.ask.hub.tyme;
-        let verdict = self
-            .supervisor
-            .as_mut()
-            .map_or(Verdict::Rise, |s| s(tyme, &fault));
+        let verdict = match &mut self.supervisor {
+            None => Verdict::Rise,
+            // It is the program's own code: when it panics, nobody has saved the doer.
+            Some(decide) => match catch_unwind(AssertUnwindSafe(|| decide(tyme, &fault))) {
+                Ok(verdict) => verdict,
+                Err(panic) => {
+                    cx.ask.hub.collect(Fault::panicked(&*panic));
+                    Verdict::Rise
+                }
+            },
+        };
         let Some(deed) = deed else { return Err(fault) };
         if verdict == Verdict::Restart {
             log::warn!("restarted: {fault}");

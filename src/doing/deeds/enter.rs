@@ -56,14 +56,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx: &mut Cx<'_, A>,
         running: bool,
     ) -> Result<(), Fault> {
-        let from = self.slots.len();
+        let (from, asked) = (self.slots.len(), cx.ask.queue.len());
         let me = cx.ask.me.get();
         cx.ask.hub.chain.push(me);
         let result = self.begin_each(new, cx);
         cx.ask.hub.chain.pop();
         cx.ask.me.set(me);
         if let Err(fault) = result {
-            self.queue.clear();
+            cx.ask.queue.truncate(asked);
             if running {
                 for slot in (from..self.slots.len()).rev() {
                     self.cease(slot, cx);
@@ -71,7 +71,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             }
             return Err(fault);
         }
-        self.carry_out(cx)
+        self.carry_out(asked, cx)
     }
 
     fn begin_each(&mut self, new: Vec<New<A>>, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
@@ -146,10 +146,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
         hub.tell(place, Event::Enter);
         let (depth, collected) = (hub.chain.len(), hub.collected.len());
         cx.ask.me.set(place);
-        let (slot, queue) = (&mut self.slots[index], &mut self.queue);
-        let asked = queue.len();
+        let slot = &mut self.slots[index];
+        let asked = cx.ask.queue.len();
         let turn = catch_unwind(AssertUnwindSafe(|| match &mut slot.deed {
-            Some(deed) => deed.enter(&mut below(cx, queue)),
+            Some(deed) => deed.enter(cx),
             None => Turn::Undone,
         }));
         self.blame_collected(collected, index, cx.ask.hub);
@@ -187,7 +187,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         fault: Fault,
         cx: &mut Cx<'_, A>,
     ) -> Result<Option<New<A>>, Fault> {
-        self.queue.truncate(asked); // it failed: what it asked for is dropped
+        cx.ask.queue.truncate(asked); // it failed: what it asked for is dropped
         let fault = self.blame(index, Hook::Enter, fault, cx.ask.hub);
         self.give_up(index, fault, cx)
     }

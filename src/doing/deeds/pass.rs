@@ -56,47 +56,99 @@ impl<A: ?Sized + 'static> Deeds<A> {
         if self.sched == NOBODY {
             return Err(Fault::misuse(Misuse::NotEntered));
         }
-        if !self.walk.cut && self.is_idle(cx.ask.hub) {
-            return Ok(true);
+        if !self.walk.cut {
+            if self.is_idle(cx.ask.hub) {
+                return Ok(true);
+            }
+            self.sweep(cx.ask.hub);
         }
+        let alone = cx.ask.hub.scheds[self.sched as usize].woken.single();
         // The attention of the pass above is kept for it, and whatever comes up here is its
         // business as well: a wake may be for one of its doers, a request may be for the root.
-        let mut attention = std::mem::replace(&mut cx.ask.hub.attention, false);
+        let attention = std::mem::replace(&mut cx.ask.hub.attention, false);
         let me = cx.ask.me.get();
         let depth = cx.ask.hub.chain.len();
-        cx.ask.hub.chain.push(me);
-        if !std::mem::replace(&mut self.walk.cut, false) {
-            self.set_out(cx.ask.hub);
+        if me != NOBODY {
+            cx.ask.hub.chain.push(me);
         }
-        self.walk.owner = me;
-        self.walk.collected = cx.ask.hub.collected.len();
-        self.walk.left = slice.doers;
-        self.walk.until = slice.until;
-        let result = loop {
-            match catch_unwind(AssertUnwindSafe(|| self.walk(cx, &mut attention))) {
-                Ok(result) => break result,
-                Err(panic) => {
-                    cx.ask.hub.chain.truncate(depth + 1);
-                    let fault = Fault::panicked(&*panic);
-                    let place = cx.ask.me.get();
-                    let index = cx.ask.hub.places[place as usize].slot as usize;
-                    self.walk.cursor = index + 1;
-                    if let Err(fault) = self.after(index, Turn::Failed(fault), cx) {
-                        break Err(fault);
-                    }
+        let result = match alone {
+            Some(index) if cx.ask.hub.kind == Kind::Wake && !self.walk.cut => {
+                self.pass_for(index, me, cx)
+            }
+            _ => {
+                if !std::mem::replace(&mut self.walk.cut, false) {
+                    self.set_out(cx.ask.hub);
                 }
+                let Walk { cursor, end, .. } = self.walk;
+                let Slice { doers: left, until } = *slice;
+                self.walk = Walk {
+                    cursor,
+                    end,
+                    left,
+                    until,
+                    ..Walk::of(me, cx)
+                };
+                self.walk_on(cx)
             }
         };
         let hub = &mut *cx.ask.hub;
         hub.chain.truncate(depth);
         cx.ask.me.set(me);
-        hub.attention |= attention;
+        hub.attention |= attention | self.walk.attention;
         // A child that is still marked makes its parent due again (law P1).
         if me != NOBODY && !hub.scheds[self.sched as usize].woken.is_empty() {
             hub.places[me as usize].rewake = true;
             hub.attention = true;
         }
         result
+    }
+
+    /// A wake pass with one doer woken, which is what most messages are. The same as walking, in
+    /// fewer steps, as long as the doer does nothing but park as before.
+    fn pass_for(&mut self, index: usize, me: u32, cx: &mut Cx<'_, A>) -> Result<bool, Fault> {
+        let (asked, collected) = (cx.ask.queue.len(), cx.ask.hub.collected.len());
+        let depth = cx.ask.hub.chain.len();
+        let turn = match catch_unwind(AssertUnwindSafe(|| self.run_one(index, cx))) {
+            Ok(turn) => turn,
+            Err(panic) => {
+                cx.ask.hub.chain.truncate(depth);
+                Turn::Failed(Fault::panicked(&*panic))
+            }
+        };
+        self.walk.attention = false;
+        if let Turn::Park(until) = turn {
+            if self.slots[index].parks_as_before(until) && !cx.ask.hub.attention {
+                return Ok(true);
+            }
+        }
+        let (cursor, end, left) = (index + 1, self.slots.len(), usize::MAX);
+        self.walk = Walk {
+            cursor,
+            end,
+            left,
+            asked,
+            collected,
+            ..Walk::of(me, cx)
+        };
+        self.after(index, turn, cx)?;
+        self.walk.attention |= std::mem::replace(&mut cx.ask.hub.attention, false);
+        self.walk_on(cx)
+    }
+
+    /// Walks on from the cursor. A panic is the failure of the doer in whose recur it happened.
+    fn walk_on(&mut self, cx: &mut Cx<'_, A>) -> Result<bool, Fault> {
+        let depth = cx.ask.hub.chain.len();
+        loop {
+            let panic = match catch_unwind(AssertUnwindSafe(|| self.walk(cx))) {
+                Ok(result) => return result,
+                Err(panic) => panic,
+            };
+            cx.ask.hub.chain.truncate(depth);
+            let place = cx.ask.me.get();
+            let index = cx.ask.hub.places[place as usize].slot as usize;
+            self.walk.cursor = index + 1;
+            self.after(index, Turn::Failed(Fault::panicked(&*panic)), cx)?;
+        }
     }
 
     /// Whether a pass would find nobody.
@@ -108,14 +160,19 @@ impl<A: ?Sized + 'static> Deeds<A> {
             && !(ticks && self.wheel.soonest() <= hub.tyme)
     }
 
-    /// The begin of a pass: sweeps, and fires what is due.
-    fn set_out(&mut self, hub: &mut Hub) {
+    /// Closes the holes and clears out the wheel when that is worth it. Only between passes.
+    #[inline]
+    fn sweep(&mut self, hub: &mut Hub) {
         let holes = self.slots.len() - self.open;
         if holes > HOLES && holes > self.open {
             self.compact(hub);
         } else if self.wheel.len() - self.armed > STALE + self.slots.len() / 4 {
             self.rearm();
         }
+    }
+
+    /// The begin of a pass: fires what is due.
+    fn set_out(&mut self, hub: &mut Hub) {
         self.walk.cursor = 0;
         self.walk.end = self.slots.len();
         if hub.kind == Kind::Tick && self.wheel.soonest() <= hub.tyme {
@@ -135,18 +192,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
     }
 
     /// Walks on from the cursor to the end of the pass, or of the slice (`false`).
-    fn walk(&mut self, cx: &mut Cx<'_, A>, attention: &mut bool) -> Result<bool, Fault> {
+    fn walk(&mut self, cx: &mut Cx<'_, A>) -> Result<bool, Fault> {
         let whole = cx.ask.hub.kind == Kind::Tick;
         loop {
             let sched = &cx.ask.hub.scheds[self.sched as usize];
-            if cx.ask.hub.stop && cx.ask.hub.chain.len() == 1 {
+            if cx.ask.hub.stop && self.walk.owner == NOBODY {
                 return Ok(true);
             }
-            let found = if whole {
-                next_due(sched, self.walk)
-            } else {
-                next_woken(sched, self.walk)
-            };
+            let found = next_due(sched, self.walk, whole);
             let Some((index, run)) = found else {
                 return Ok(true);
             };
@@ -165,7 +218,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             };
             self.walk.cursor = index + 1;
             self.after(index, turn, cx)?;
-            *attention |= std::mem::replace(&mut cx.ask.hub.attention, false);
+            self.walk.attention |= std::mem::replace(&mut cx.ask.hub.attention, false);
         }
     }
 
@@ -179,12 +232,11 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let tyme = cx.ask.hub.tyme;
         let timed = !self.walk.until.is_never();
         let run = if timed { run.min(1) } else { run };
-        let mut cx = below(cx, &mut self.queue);
         let me = cx.ask.me;
         for (n, slot) in self.slots[from..from + run].iter_mut().enumerate() {
             let Some(deed) = &mut slot.deed else { continue };
             me.set(slot.place);
-            let turn = deed.recur(tyme, &mut cx);
+            let turn = deed.recur(tyme, cx);
             if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
                 self.walk.left -= n;
                 return Some((from + n, turn));
@@ -208,7 +260,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             return self.run_watched(index, cx);
         }
         match &mut self.slots[index].deed {
-            Some(deed) => deed.recur(tyme, &mut below(cx, &mut self.queue)),
+            Some(deed) => deed.recur(tyme, cx),
             None => Turn::Tick,
         }
     }
@@ -225,7 +277,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         let measured = cx.ask.hub.stats.is_some();
         let begun = if measured { cx.net.now() } else { Tyme::ZERO };
-        let turn = deed.recur(tyme, &mut below(cx, &mut self.queue));
+        let turn = deed.recur(tyme, cx);
         if measured {
             let busy = cx.net.now().since(begun);
             let missed = match (&turn, state) {
@@ -250,13 +302,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         if matches!(turn, Turn::Tick | Turn::After(_) | Turn::Park(_)) {
             self.settle(index, turn, cx.ask.hub);
-            if self.queue.is_empty() {
+            if cx.ask.queue.len() == self.walk.asked {
                 return Ok(());
             }
         } else if !self.conclude(index, turn, cx)? {
             return Ok(());
         }
-        let result = self.carry_out(cx);
+        let result = self.carry_out(self.walk.asked, cx);
+        self.walk.asked = cx.ask.queue.len();
         self.walk.collected = cx.ask.hub.collected.len();
         result
     }
@@ -266,7 +319,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let mut counts = true;
         if let Turn::Failed(fault) = turn {
             counts = false;
-            self.queue.clear();
+            cx.ask.queue.truncate(self.walk.asked);
             let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
             if let Some(again) = self.give_up(index, fault, cx)? {
                 self.begin(vec![again], cx, true)?;
@@ -286,9 +339,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let was = slot.state;
         let sched = &mut hub.scheds[self.sched as usize];
         if let Turn::Park(until) = turn {
-            // As before, and nobody has asked for anything: nothing changes.
-            let armed = slot.armed || until.is_never();
-            if was == State::Parked && slot.due == until && armed && !hub.attention {
+            if slot.parks_as_before(until) && !hub.attention {
                 return;
             }
         }
@@ -344,30 +395,26 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
     }
 
-    /// Carries out what the children asked of this scheduler, and passes on what is the root's.
-    pub(super) fn carry_out(&mut self, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
-        if self.queue.is_empty() {
+    /// Carries out what the children asked of this scheduler, the requests from `asked` on, and
+    /// leaves there what is the root's.
+    pub(super) fn carry_out(&mut self, asked: usize, cx: &mut Cx<'_, A>) -> Result<(), Fault> {
+        if cx.ask.queue.len() == asked {
             return Ok(());
         }
-        let mut asked = std::mem::replace(&mut self.queue, std::mem::take(&mut self.spare));
-        let mut result = Ok(());
-        for Request { root, what } in asked.drain(..) {
-            if result.is_err() {
-                break;
-            }
-            if root && cx.ask.hub.scheds[self.sched as usize].owner != NOBODY {
-                cx.ask.queue.push(Request { root, what });
-                cx.ask.hub.attention = true;
+        let is_root = cx.ask.hub.scheds[self.sched as usize].owner == NOBODY;
+        let requests: Vec<_> = cx.ask.queue.drain(asked..).collect();
+        for Request { root, what } in requests {
+            if root && !is_root {
+                cx.ask.push(Request { root, what });
                 continue;
             }
             match what {
-                What::Extend(new) => result = self.begin(new, cx, true),
+                What::Extend(new) => self.begin(new, cx, true)?,
                 What::Remove(ids) => self.remove(&ids, cx),
                 What::Stop => cx.ask.hub.stop = true,
             }
         }
-        self.spare = asked;
-        result
+        Ok(())
     }
 
     /// Closes the holes. Only between passes.
@@ -409,9 +456,62 @@ impl<A: ?Sized + 'static> Deeds<A> {
     }
 }
 
+impl<A: ?Sized> Slot<A> {
+    /// Whether nothing changes when it parks until then, unless something was asked or woken.
+    #[inline]
+    fn parks_as_before(&self, until: Tyme) -> bool {
+        let armed = self.armed || until.is_never();
+        self.state == State::Parked && self.due == until && armed
+    }
+}
+
+impl Walk {
+    /// The walk of a scheduler's owner, not yet on its way.
+    fn of<A: ?Sized>(owner: u32, cx: &Cx<'_, A>) -> Self {
+        Self {
+            cursor: 0,
+            end: 0,
+            left: 0,
+            until: Tyme::NEVER,
+            cut: false,
+            attention: false,
+            asked: cx.ask.queue.len(),
+            collected: cx.ask.hub.collected.len(),
+            owner,
+        }
+    }
+}
+
 /// The next due slot, and how many tock-0 slots stand there in a row that nothing else is due
 /// for.
-fn next_due(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
+#[inline]
+fn next_due(sched: &Sched, walk: Walk, whole: bool) -> Option<(usize, usize)> {
+    if !whole || (sched.always.is_empty() && sched.soon.is_empty()) {
+        return next_in(&sched.woken, walk);
+    }
+    if sched.always.is_empty() && sched.woken.is_empty() {
+        return next_in(&sched.soon, walk);
+    }
+    next_of_all(sched, walk)
+}
+
+/// The next slot that is in one set, when no other counts.
+#[inline]
+fn next_in(bits: &Bits, walk: Walk) -> Option<(usize, usize)> {
+    if bits.is_empty() || walk.cursor >= walk.end {
+        return None;
+    }
+    let mut word = walk.cursor / 64;
+    let mut due = bits.word(word) & u64::MAX << (walk.cursor % 64);
+    if due == 0 {
+        word = bits.next_word(word + 1)?;
+        due = bits.word(word);
+    }
+    let index = word * 64 + due.trailing_zeros() as usize;
+    (index < walk.end).then_some((index, 0))
+}
+
+fn next_of_all(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
     let Walk { cursor, end, .. } = walk;
     let mut word = cursor / 64;
     let mut mask = u64::MAX << (cursor % 64);
@@ -436,22 +536,6 @@ fn next_due(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
         return Some((index, run.min(end - index)));
     }
     None
-}
-
-/// The next woken slot.
-#[inline]
-fn next_woken(sched: &Sched, walk: Walk) -> Option<(usize, usize)> {
-    if sched.woken.is_empty() {
-        return None;
-    }
-    let mut word = walk.cursor / 64;
-    let mut due = sched.woken.word(word) & u64::MAX << (walk.cursor % 64);
-    if due == 0 {
-        word = sched.woken.next_word(word + 1)?;
-        due = sched.woken.word(word);
-    }
-    let index = word * 64 + due.trailing_zeros() as usize;
-    (index < walk.end).then_some((index, 0))
 }
 
 /// The first word at or after `from` in which somebody is due.

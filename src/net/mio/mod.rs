@@ -373,9 +373,12 @@ impl Net for MioNet {
         loop {
             match entry.socket.read(buf) {
                 Ok(n) => {
-                    let short = 0 < n && n < buf.len();
-                    if short && SHORT_IS_LAST && !entry.is(READ_CLOSED) {
-                        entry.clear(READABLE);
+                    if 0 < n && n < buf.len() {
+                        if SHORT_IS_LAST && !entry.is(READ_CLOSED) {
+                            entry.clear(READABLE);
+                        } else {
+                            self.table.mark(sid); // the end, of which no edge tells again
+                        }
                     }
                     return Ok(Some(n));
                 }

@@ -37,6 +37,10 @@ pub struct Flavour {
     pub host: u64,
     /// Per scenario: a Doist tock that others do not divide.
     pub offgrid: u64,
+    /// Per scenario: hundreds of doers, many of them gone soon.
+    pub big: u64,
+    /// Per scenario: spans of thousands of ticks.
+    pub long: u64,
 }
 
 pub const PLAIN: Flavour = Flavour {
@@ -57,6 +61,8 @@ pub const PLAIN: Flavour = Flavour {
     stop: 0,
     host: 0,
     offgrid: 10,
+    big: 3,
+    long: 5,
 };
 
 /// Everything at once.
@@ -78,6 +84,8 @@ pub const ALL: Flavour = Flavour {
     stop: 2,
     host: 40,
     offgrid: 10,
+    big: 3,
+    long: 5,
 };
 
 /// One of many: each feature of [`ALL`] is there or not.
@@ -101,6 +109,8 @@ pub fn some_of_all(rng: &mut Random) -> Flavour {
         stop: on(3),
         host: on(60),
         offgrid: on(40),
+        big: on(20),
+        long: on(30),
     }
 }
 
@@ -118,22 +128,49 @@ pub fn draw(rng: &mut Random, name: &str, flavour: Flavour) -> (Scenario, Story)
     }
 }
 
-fn scenario(rng: &mut Random, name: &str, flavour: Flavour) -> Scenario {
+fn scenario(rng: &mut Random, name: &str, mut flavour: Flavour) -> Scenario {
     let unit = if rng.percent(flavour.offgrid) {
         *rng.pick(&[3, 5, 7])
     } else {
         *rng.pick(&[1, 2, 2, 2, 4, 8])
     };
     let timeless = flavour.park + flavour.always > 0;
-    let limit = (timeless || rng.percent(50))
-        .then(|| UNIT * (unit * rng.from(2, 32) + *rng.pick(&[0, 0, 0, 1])));
+    let big = rng.percent(flavour.big);
+    let long = rng.percent(flavour.long);
+    if big {
+        // Among hundreds, what ends everything must be rare.
+        for chance in [
+            &mut flavour.fail,
+            &mut flavour.enter_fail,
+            &mut flavour.panic,
+            &mut flavour.stop,
+        ] {
+            *chance = chance.div_ceil(10).min(*chance / 2);
+        }
+    }
+    let ticks = if long {
+        rng.from(100, 9000)
+    } else {
+        rng.from(2, 32)
+    };
+    let limit =
+        (timeless || rng.percent(50)).then(|| UNIT * (unit * ticks + *rng.pick(&[0, 0, 0, 1])));
     let mut maker = Maker {
         flavour,
         names: 0,
-        budget: rng.from(4, 18),
+        budget: if big {
+            rng.from(60, 300)
+        } else {
+            rng.from(4, 18)
+        },
+        big,
+        long,
         rng,
     };
-    let wanted = *maker.rng.pick(&[1, 2, 3, 3, 4, 5, 6]);
+    let mut wanted = *maker.rng.pick(&[1, 2, 3, 3, 4, 5, 6]);
+    if big {
+        wanted *= 25;
+    }
     let mut doers = Vec::new();
     while doers.len() < wanted && maker.budget > 0 {
         doers.push(maker.spec(1));
@@ -163,6 +200,8 @@ struct Maker<'a> {
     flavour: Flavour,
     names: u64,
     budget: u64,
+    big: bool,
+    long: bool,
 }
 
 impl Maker<'_> {
@@ -174,6 +213,10 @@ impl Maker<'_> {
     fn tock(&mut self) -> u64 {
         if self.rng.percent(40) {
             return 0;
+        }
+        if self.long && self.rng.percent(30) {
+            let power = self.rng.from(3, 14);
+            return self.rng.below(1 << power) * UNIT;
         }
         *self.rng.pick(&TOCKS) * UNIT
     }
@@ -219,7 +262,12 @@ impl Maker<'_> {
     fn branch(&mut self, spec: &mut Spec, depth: u64) {
         spec.always = self.rng.percent(self.flavour.always);
         spec.policy = self.policy();
-        for _ in 0..*self.rng.pick(&[0, 1, 1, 2, 2, 3, 4]) {
+        let scale = if self.big {
+            *self.rng.pick(&[1, 1, 30])
+        } else {
+            1
+        };
+        for _ in 0..scale * *self.rng.pick(&[0, 1, 1, 2, 2, 3, 4]) {
             if self.budget == 0 {
                 break;
             }
@@ -355,10 +403,11 @@ impl Maker<'_> {
             });
             let what = if self.rng.percent(60) && depth < 6 {
                 let mut doers = Vec::new();
+                let budget = std::mem::replace(&mut self.budget, 4);
                 for _ in 0..self.rng.from(1, 3) {
-                    self.budget = self.budget.clamp(1, 4);
                     doers.push(Arc::new(self.spec(depth + 2)));
                 }
+                self.budget = budget;
                 Op::Extend { on, doers }
             } else {
                 let names = vec![String::new(); *self.rng.pick(&[1, 1, 2, 3])];

@@ -99,7 +99,7 @@ pub fn build(scenario: &Scenario) -> Doist<App> {
         match body(spec) {
             Body::Leaf(leaf) => drop(adding.add(leaf)),
             Body::Branch(branch) => drop(adding.add(*branch)),
-            Body::Plain(parent) => drop(adding.add(parent)),
+            Body::Plain(parent) => drop(adding.add(*parent)),
         }
     }
     doist
@@ -187,7 +187,7 @@ fn host(doist: &mut Doist<App>, net: &mut NullNet, op: &HostOp) {
             let done = match body(spec) {
                 Body::Leaf(leaf) => doist.extend(net, leaf).map(DoerId::from),
                 Body::Branch(branch) => doist.extend(net, *branch).map(DoerId::from),
-                Body::Plain(parent) => doist.extend(net, parent).map(DoerId::from),
+                Body::Plain(parent) => doist.extend(net, *parent).map(DoerId::from),
             };
             done.map(drop)
                 .expect("the host extends by doers that enter");
@@ -248,7 +248,9 @@ pub fn flaw(fault: &Fault) -> Flaw {
     }
 }
 
-fn policy(policy: Policy) -> Option<Box<dyn FnMut(Tyme, &Fault) -> Verdict + Send>> {
+type Decide = Box<dyn FnMut(Tyme, &Fault) -> Verdict + Send>;
+
+fn policy(policy: Policy) -> Option<Decide> {
     match policy {
         Policy::Rise => None,
         Policy::Drop => Some(Box::new(|_, _| Verdict::Drop)),
@@ -271,14 +273,14 @@ fn policy(policy: Policy) -> Option<Box<dyn FnMut(Tyme, &Fault) -> Verdict + Sen
 enum Body {
     Leaf(Leaf),
     Branch(Box<Branch>),
-    Plain(DoDoer<App>),
+    Plain(Box<DoDoer<App>>),
 }
 
 fn body(spec: &Arc<Spec>) -> Body {
     match spec.kind {
         Kind::Doer | Kind::Redoer => Body::Leaf(Leaf(Script::new(spec))),
         Kind::DoDoer | Kind::Parking => Body::Branch(Box::new(Branch::new(spec))),
-        Kind::Plain => Body::Plain(plain(spec)),
+        Kind::Plain => Body::Plain(Box::new(plain(spec))),
     }
 }
 
@@ -286,7 +288,7 @@ fn add_to_batch(batch: &mut Batch<'_, App>, spec: &Arc<Spec>) -> DoerId {
     match body(spec) {
         Body::Leaf(leaf) => batch.add_named(spec.name.as_str(), leaf).into(),
         Body::Branch(branch) => batch.add_named(spec.name.as_str(), *branch).into(),
-        Body::Plain(parent) => batch.add_named(spec.name.as_str(), parent).into(),
+        Body::Plain(parent) => batch.add_named(spec.name.as_str(), *parent).into(),
     }
 }
 
@@ -480,7 +482,7 @@ impl Branch {
             match body(child) {
                 Body::Leaf(leaf) => drop(deeds.add_named(child.name.as_str(), leaf)),
                 Body::Branch(branch) => drop(deeds.add_named(child.name.as_str(), *branch)),
-                Body::Plain(parent) => drop(deeds.add_named(child.name.as_str(), parent)),
+                Body::Plain(parent) => drop(deeds.add_named(child.name.as_str(), *parent)),
             }
         }
         let script = Script::new(spec);
@@ -548,7 +550,7 @@ fn plain(spec: &Arc<Spec>) -> DoDoer<App> {
         match body(child) {
             Body::Leaf(leaf) => drop(parent.add_named(name, leaf)),
             Body::Branch(branch) => drop(parent.add_named(name, *branch)),
-            Body::Plain(inner) => drop(parent.add_named(name, inner)),
+            Body::Plain(inner) => drop(parent.add_named(name, *inner)),
         }
     }
     parent

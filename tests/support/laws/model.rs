@@ -56,8 +56,9 @@ pub struct Flaw {
 
 const ROOT: usize = 0;
 const NEVER: u64 = u64::MAX;
-/// A run that goes on longer than this is given up.
+/// A run that goes on longer than this is given up: so many events and so many more a doer.
 const EVENTS_MAX: usize = 2000;
+const EVENTS_EACH: usize = 50;
 const PASSES_MAX: u64 = 20_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +100,7 @@ enum Verdict {
     Restart,
 }
 
+#[derive(Debug)]
 struct Node {
     spec: Arc<Spec>,
     name: Arc<str>,
@@ -117,6 +119,7 @@ struct Node {
 }
 
 /// The run of one scenario.
+#[derive(Debug)]
 pub struct Model {
     nodes: Vec<Node>,
     known: BTreeMap<String, Life>,
@@ -214,7 +217,9 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
+            if self.trace.len() > EVENTS_MAX + EVENTS_EACH * self.nodes.len()
+                || self.ticks > PASSES_MAX
+            {
                 return None;
             }
         }
@@ -245,10 +250,15 @@ impl Model {
                 if at > self.tyme - origin + self.tock {
                     break;
                 }
+                let mut begins = false;
                 while wakes.last().is_some_and(|w| w.0 == at) {
                     // unwrap: the line above has seen it.
                     let (_, name) = wakes.pop().unwrap();
                     self.wake(&name);
+                    begins |= self.reaches_root(&name);
+                }
+                if !begins {
+                    continue; // nobody is to run for it before the tick
                 }
                 if at == self.tyme - origin + self.tock {
                     break; // the tick is reached as well: its pass sees them
@@ -270,7 +280,9 @@ impl Model {
             if stop_at.is_some_and(|s| self.tyme >= s) {
                 return Some(self.finish(scenario, Outcome::Limit));
             }
-            if self.trace.len() > EVENTS_MAX || self.ticks > PASSES_MAX {
+            if self.trace.len() > EVENTS_MAX + EVENTS_EACH * self.nodes.len()
+                || self.ticks > PASSES_MAX
+            {
                 return None;
             }
         }
@@ -371,7 +383,8 @@ impl Model {
         let runs = if self.wake_pass {
             match deed.due {
                 Due::Parked(_) => deed.woken,
-                _ => self.has_woken(deed.node),
+                Due::EveryTick => self.has_woken(deed.node),
+                Due::At(_) => false, // a parent's first turn is on a tick too
             }
         } else {
             match deed.due {
@@ -388,8 +401,37 @@ impl Model {
         self.nodes[node].spec.kind.parks(self.nodes[node].tock)
             && self.nodes[node].deeds.iter().any(|d| match d.due {
                 Due::Parked(_) => d.woken,
-                _ => self.has_woken(d.node),
+                Due::EveryTick => self.has_woken(d.node),
+                Due::At(_) => false,
             })
+    }
+
+    /// Whether a doer is parked, and so are all parents above it.
+    fn reaches_root(&self, name: &str) -> bool {
+        let Some(&Life(node, life)) = self.known.get(name) else {
+            return false;
+        };
+        let mut node = node;
+        if self.nodes[node].life != life {
+            return false;
+        }
+        while node != ROOT {
+            let s = self.nodes[node].parent;
+            let deed = self.nodes[s].deeds.iter().find(|d| d.node == node);
+            let parked = deed.is_some_and(|d| match d.due {
+                Due::Parked(_) => true,
+                Due::EveryTick => {
+                    let node = &self.nodes[node];
+                    node.spec.kind.parks(node.tock)
+                }
+                Due::At(_) => false,
+            });
+            if !parked {
+                return false;
+            }
+            node = s;
+        }
+        node == ROOT
     }
 
     /// What was asked in a recur of a child of `s`: for `s` itself at once, else further up.

@@ -67,7 +67,7 @@ pub struct Spec {
     pub recurs: Option<u32>,
     pub result: bool,
     pub always: bool,
-    pub children: Vec<Arc<Spec>>,
+    pub children: Vec<Arc<Self>>,
     pub acts: Vec<Act>,
     /// What enter returns when it does not end the doer.
     pub begin: Yield,
