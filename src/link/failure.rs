@@ -70,10 +70,6 @@ pub enum TlsFailure {
     /// The connection ended before the handshake had.
     #[error("the peer left during the handshake")]
     Left,
-    /// TLS was begun while received bytes had not been consumed: they could have been sent by
-    /// somebody in between, and be taken for what came later, protected.
-    #[error("unprotected bytes lay there when TLS was begun")]
-    LeftOver,
     /// The name to be verified is no host name and no address.
     #[error("not a name that a certificate could have")]
     BadName,

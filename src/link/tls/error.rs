@@ -1,5 +1,7 @@
 use std::io;
 
+use crate::link::TlsFailure;
+
 /// A mistake in what TLS was to be set up with, found when it is built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -64,4 +66,26 @@ impl From<rustls::Error> for TlsError {
     fn from(why: rustls::Error) -> Self {
         Self::Refused(why.to_string())
     }
+}
+
+/// Why a connection cannot take up TLS now. It stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartTlsError {
+    /// Bytes were received and not consumed. They came unprotected; whoever sent them could have
+    /// them taken for the peer's.
+    #[error("{0} bytes that came before are not consumed")]
+    LeftOver(usize),
+    /// It is not open, or closing.
+    #[error("the connection is not open")]
+    NotOpen,
+    /// The last handshake is not over.
+    #[error("a handshake is under way")]
+    Handshaking,
+    /// This or the other side has ended its side.
+    #[error("one side of the connection has ended")]
+    HalfClosed,
+    /// The session cannot be set up.
+    #[error(transparent)]
+    Failed(TlsFailure),
 }

@@ -1,4 +1,4 @@
-use rustls::{CommonState, HandshakeKind, ProtocolVersion};
+use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
 
 use super::Certificate;
 
@@ -34,11 +34,16 @@ impl<'a> TlsInfo<'a> {
     /// The cipher suite by its name in the IANA registry.
     #[must_use]
     pub fn cipher(&self) -> Option<&'static str> {
-        let suite = self.state.negotiated_cipher_suite()?.suite();
-        suite.as_str().map(|name| name.strip_prefix("TLS13_").unwrap_or(name))
+        match self.state.negotiated_cipher_suite()?.suite() {
+            // rustls names these after the version.
+            CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+            CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+            CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+            other => other.as_str(),
+        }
     }
 
-    /// The group of the key exchange by its name in the IANA registry. A session of TLS 1.2 that
+    /// The group of the key exchange by its name in the IANA registry, not minding case. A session of TLS 1.2 that
     /// was resumed has none.
     #[must_use]
     pub fn group(&self) -> Option<&'static str> {

@@ -35,7 +35,7 @@ use rustls::{InconsistentKeys, SupportedProtocolVersion};
 
 pub use certificate::{AltName, Attribute, Certificate, Name};
 pub use client::{ClientTls, ClientTlsBuilder};
-pub use error::TlsError;
+pub use error::{StartTlsError, TlsError};
 pub use info::TlsInfo;
 pub use server::{Certify, ServerTls, ServerTlsBuilder};
 pub(super) use session::{Fed, Session};
