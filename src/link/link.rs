@@ -6,16 +6,22 @@
 //!     |           |                  |                              ^
 //!     +-----------+------------------+---- lost, tymeout, abort ----+
 //! ```
+//! With TLS, Handshaking and then Secure take the place of Open; `link/secure.rs` has what is
+//! different there.
+//!
 //! A *turn* is what a service does with one link: [`Link::listen`] takes in what came, the user
 //! looks at it, [`Link::act`] carries out what the user asked for, [`Link::rest`] gives storage
 //! back that is not needed.
+
+mod secure;
 
 use std::time::Duration;
 
 use super::limits::Limits;
 use super::news::News;
 use super::pool::Pool;
-use super::{Buffer, CloseReason, Stats, TxError};
+use super::tls::Session;
+use super::{Buffer, CloseReason, Stats, TlsFailure, TxError};
 use crate::net::{Net, NetError, Shutdown, Sid, SocketOption};
 use crate::tyme::{Tyme, Tymer};
 
@@ -56,12 +62,18 @@ pub struct Link {
     asked: bool,
     /// Bytes were queued although there was no storage for them.
     lends: bool,
+    /// Why TLS failed; it is Draining then, or Closed.
+    refusal: Option<TlsFailure>,
+    /// Invariant: there is one when Handshaking or Secure, none when Open.
+    session: Option<Box<Session>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Connecting,
+    Handshaking,
     Open,
+    Secure,
     Draining,
     Closed(CloseReason),
 }
@@ -90,6 +102,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) pool: Pool,
     pub(super) stats: Stats,
+    /// TLS handshakes started in this service.
+    pub(super) handshakes: usize,
 }
 
 /// Looking.
@@ -108,20 +122,24 @@ impl Link {
 
     /// Bytes queued that the system has not taken yet.
     #[must_use]
-    pub const fn pending(&self) -> usize {
-        self.tx.len()
+    pub fn pending(&self) -> usize {
+        match &self.session {
+            None => self.tx.len(),
+            Some(session) => self.tx.len() + session.pending(),
+        }
     }
 
     /// Bytes that [`tx`](Self::tx) would take now.
     #[must_use]
-    pub const fn room(&self) -> usize {
-        (self.tx_cap as usize).saturating_sub(self.tx.len())
+    pub fn room(&self) -> usize {
+        (self.tx_cap as usize).saturating_sub(self.pending())
     }
 
-    /// Whether the connection stands, in at least one direction, and was not asked to close.
+    /// Whether the connection stands, in at least one direction, and was not asked to close. With
+    /// TLS, it stands when the handshake is over.
     #[must_use]
     pub const fn connected(&self) -> bool {
-        matches!(self.state, State::Open)
+        matches!(self.state, State::Open | State::Secure)
     }
 
     /// Whether the peer has ended its side: nothing more will be received. Our side may go on.
@@ -221,10 +239,10 @@ impl Link {
 
     fn may_tx(&self) -> Result<(), TxError> {
         match self.state {
-            State::Connecting | State::Open if !self.finish => Ok(()),
-            State::Connecting | State::Open => Err(TxError::Shut),
-            State::Draining => Err(TxError::Closed(CloseReason::Closed)),
+            State::Draining => Err(TxError::Closed(self.after_draining())),
             State::Closed(reason) => Err(TxError::Closed(reason)),
+            _ if self.finish => Err(TxError::Shut),
+            _ => Ok(()),
         }
     }
 
@@ -240,7 +258,7 @@ impl Link {
     pub fn close(&mut self) {
         match self.state {
             State::Connecting => self.abort(),
-            State::Open => {
+            State::Handshaking | State::Open | State::Secure => {
                 self.state = State::Draining;
                 self.hard = Tyme::NEVER;
                 self.asked = true;
@@ -312,6 +330,8 @@ impl Link {
             rearm: true,
             asked: false,
             lends: false,
+            refusal: None,
+            session: None,
         }
     }
 
@@ -364,8 +384,8 @@ impl Link {
     /// Takes in what came, within the limits, and sends on what the socket had not taken.
     #[inline(always)]
     pub(super) fn listen(&mut self, turn: &mut Turn<'_>) -> News {
-        if !self.connected() {
-            return self.listen_while_closing(turn);
+        if self.state != State::Open {
+            return self.listen_otherwise(turn);
         }
         let news = self.receive(turn);
         match self.blocked {
@@ -374,14 +394,16 @@ impl Link {
         }
     }
 
-    #[cold]
-    fn listen_while_closing(&mut self, turn: &mut Turn<'_>) -> News {
-        if self.state == State::Draining {
-            self.discard(turn);
-            // Acting on it sends the rest, or sees that the peer has ended its side.
-            return self.act_otherwise(turn).without(News::DRAINED);
+    fn listen_otherwise(&mut self, turn: &mut Turn<'_>) -> News {
+        match self.state {
+            State::Handshaking | State::Secure => self.listen_secure(turn),
+            State::Draining => {
+                self.discard(turn);
+                // Acting on it sends the rest, or sees that the peer has ended its side.
+                self.act_otherwise(turn).without(News::DRAINED)
+            }
+            State::Connecting | State::Open | State::Closed(_) => News::NONE,
         }
-        News::NONE
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
@@ -437,6 +459,9 @@ impl Link {
     /// Reads and drops, within the budget: the peer of a closing link may still be sending, and
     /// bytes left unread would make the system answer its end with a reset.
     fn discard(&mut self, turn: &mut Turn<'_>) {
+        if self.session.is_some() && self.refusal.is_none() && !self.shut {
+            return self.discard_secure(turn);
+        }
         let mut scratch = turn.shared.pool.take_large();
         let mut budget = turn.shared.limits.rx_bytes_per_service;
         loop {
@@ -518,12 +543,18 @@ impl Link {
                 Err(why) => return self.lose(why, turn),
             }
         }
+        self.wrote(took, turn)
+    }
+
+    /// After writing: notes whether some of it waits. True when it had waited and does no more.
+    fn wrote(&mut self, took: bool, turn: &Turn<'_>) -> bool {
         if took {
             self.active = turn.tyme;
         }
         let was = self.blocked;
-        self.blocked = !self.tx.is_empty();
-        if self.state == State::Open {
+        // What waits for a handshake does not wait for the socket.
+        self.blocked = self.waits_for_socket();
+        if self.stands() {
             if !self.blocked {
                 self.hard = Tyme::NEVER;
             } else if took || !was {
@@ -537,7 +568,7 @@ impl Link {
     /// A write failed: takes in what the peer sent before it went, then ends. False.
     #[cold]
     fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) -> bool {
-        if self.connected() {
+        if self.state == State::Open {
             self.receive(turn);
         }
         self.end(CloseReason::from_loss(why), turn);
@@ -548,7 +579,7 @@ impl Link {
     #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
         self.asked = false;
-        if !self.connected() || self.abort | self.finish | self.cutoff | self.full {
+        if self.state != State::Open || self.abort | self.finish | self.cutoff | self.full {
             return self.act_otherwise(turn);
         }
         match self.tx.is_empty() {
@@ -557,15 +588,17 @@ impl Link {
         }
     }
 
-    /// Carries out what was asked for where there is more to it than to send.
-    #[cold]
+    /// Carries out what was asked for where there is more to it than to send, or TLS.
     fn act_otherwise(&mut self, turn: &mut Turn<'_>) -> News {
         let mut news = News::NONE;
         if self.abort {
             self.reset(CloseReason::Aborted, turn);
-        } else if matches!(self.state, State::Open | State::Draining) {
-            news = self.send_on(turn);
-            if self.tx.is_empty() {
+        } else if self.stands() || self.state == State::Draining {
+            news = match self.session {
+                None => self.send_on(turn),
+                Some(_) => self.send_secure(turn),
+            };
+            if self.all_sent() {
                 self.settle(turn);
             }
             if self.state == State::Draining {
@@ -584,19 +617,24 @@ impl Link {
     /// All is sent: ends our side if wished, and the whole when both sides have ended.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Draining if self.cutoff => self.end(CloseReason::Closed, turn),
-            State::Draining if !self.shut => {
-                self.shut_send(turn);
-                self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
-                self.rearm = true;
+            State::Draining if self.cutoff => {
+                if self.farewell(turn) {
+                    self.end(self.after_draining(), turn);
+                }
             }
-            State::Open if self.finish && !self.shut => {
-                self.shut_send(turn);
-                if self.cutoff && self.state == State::Open {
+            State::Draining if !self.shut => {
+                if self.shut_send(turn) {
+                    self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
+                    self.rearm = true;
+                }
+            }
+            State::Connecting | State::Draining | State::Closed(_) => {}
+            _ if self.finish && !self.shut => {
+                if self.shut_send(turn) && self.cutoff && self.stands() {
                     self.settle_cutoff(turn);
                 }
             }
-            State::Open if self.cutoff => self.settle_cutoff(turn),
+            _ if self.cutoff => self.settle_cutoff(turn),
             _ => {}
         }
     }
@@ -606,18 +644,35 @@ impl Link {
         if self.hold && !self.shut {
             self.hard = Tyme::NEVER;
         } else if self.rx.is_empty() {
-            self.end(CloseReason::PeerClosed, turn);
+            if self.farewell(turn) {
+                self.end(CloseReason::PeerClosed, turn);
+            }
         } else if self.hard.is_never() {
             self.hard = turn.tyme + turn.shared.limits.drain;
             self.rearm = true;
         }
     }
 
-    fn shut_send(&mut self, turn: &mut Turn<'_>) {
+    /// Ends our side. False while TLS has not said good-bye.
+    fn shut_send(&mut self, turn: &mut Turn<'_>) -> bool {
+        if !self.farewell(turn) {
+            return false;
+        }
         self.shut = true;
         if let Err(why) = turn.net.shutdown(self.sid, Shutdown::Send) {
             self.lose(why, turn);
         }
+        true
+    }
+
+    /// Whether it is open, with TLS or without, and was not asked to close.
+    const fn stands(&self) -> bool {
+        matches!(self.state, State::Handshaking | State::Open | State::Secure)
+    }
+
+    /// What a draining link ends with when all goes well.
+    fn after_draining(&self) -> CloseReason {
+        self.refusal.map_or(CloseReason::Closed, CloseReason::Tls)
     }
 
     /// Bounds the wait of a closing link that has just begun to close.
@@ -641,8 +696,9 @@ impl Link {
     /// When it has been idle for too long, and when its state has lasted too long.
     pub(super) fn deadlines(&self) -> (Tyme, Tyme) {
         match self.state {
-            State::Open => (self.idle(), self.hard),
-            State::Draining => (Tyme::NEVER, self.hard),
+            State::Open | State::Secure => (self.idle(), self.hard),
+            State::Handshaking => (self.idle(), self.hard.min(self.handshake_deadline())),
+            State::Draining => (Tyme::NEVER, self.hard.min(self.handshake_deadline())),
             State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
         }
     }
@@ -669,12 +725,22 @@ impl Link {
     /// Ends the link when a deadline is reached. True when it did.
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>) -> bool {
         let late = self.hard <= turn.tyme;
+        let draining = self.state == State::Draining;
         match self.state {
-            State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
-            State::Open if late => self.end(CloseReason::PeerClosed, turn),
-            State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
+            State::Connecting | State::Closed(_) => return false,
+            _ if late && draining && self.refusal.is_some() => {
+                self.end(self.after_draining(), turn);
+            }
             State::Draining if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
             State::Draining if late => self.reset(CloseReason::DrainTimedOut, turn),
+            _ if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
+            _ if late => self.end(CloseReason::PeerClosed, turn),
+            State::Handshaking | State::Draining if self.handshake_deadline() <= turn.tyme => {
+                self.end(CloseReason::HandshakeTimedOut, turn);
+            }
+            _ if !draining && self.idle() <= turn.tyme => {
+                self.end(CloseReason::IdleTimedOut, turn);
+            }
             _ => return false,
         }
         true
@@ -699,7 +765,7 @@ impl Link {
             turn.net.close(self.sid);
         }
         turn.shared.stats.closed += u64::from(!self.connecting());
-        turn.shared.stats.unsent += self.tx.len() as u64;
+        turn.shared.stats.unsent += self.pending() as u64;
         self.tx.clear();
         self.tx.rest(&mut turn.shared.pool);
         self.state = State::Closed(reason);

@@ -60,7 +60,9 @@ impl<'a> Certificate<'a> {
         let _key = signed.take(SEQUENCE)?;
         let _issuer_id = signed.take(0x81);
         let _subject_id = signed.take(0x82);
-        let extensions = signed.enter(0xa3).and_then(|mut outer| outer.enter(SEQUENCE));
+        let extensions = signed
+            .enter(0xa3)
+            .and_then(|mut outer| outer.enter(SEQUENCE));
         Some(Self {
             der,
             serial,
@@ -207,7 +209,9 @@ fn text(tag: u8, value: &[u8]) -> String {
         0x14 => Some(value.iter().map(|&b| char::from(b)).collect()),
         // BMPString.
         0x1e if value.len() % 2 == 0 => {
-            let units = value.chunks_exact(2).map(|c| u16::from_be_bytes([c[0], c[1]]));
+            let units = value
+                .chunks_exact(2)
+                .map(|c| u16::from_be_bytes([c[0], c[1]]));
             char::decode_utf16(units).collect::<Result<_, _>>().ok()
         }
         _ => None,

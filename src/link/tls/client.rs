@@ -266,8 +266,7 @@ impl ClientTlsBuilder {
                 ));
             }
         }
-        let mut builder =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+        let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
         for list in &self.revocations {
             builder = builder.with_crls(list.revocations()?);
         }

@@ -54,11 +54,12 @@ pub enum Versions {
 }
 
 impl Versions {
-    const fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
+    fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
+        static ALL: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
         match self {
-            Self::Both => &[&TLS13, &TLS12],
-            Self::Tls12 => &[&TLS12],
-            Self::Tls13 => &[&TLS13],
+            Self::Both => &ALL,
+            Self::Tls13 => &ALL[..1],
+            Self::Tls12 => &ALL[1..],
         }
     }
 }

@@ -163,7 +163,10 @@ impl ServerTlsBuilder {
     /// or settings that contradict each other.
     pub fn build(self) -> Result<ServerTls, TlsError> {
         let need = |what| move || TlsError::Needed { what };
-        let certificate = self.certificate.as_ref().ok_or_else(need("a certificate"))?;
+        let certificate = self
+            .certificate
+            .as_ref()
+            .ok_or_else(need("a certificate"))?;
         let key = self.key.as_ref().ok_or_else(need("a private key"))?;
         let (chain, private) = (certificate.certificates("certificate")?, key.key()?);
         let clock = Arc::new(WallClock::default());
@@ -221,8 +224,7 @@ impl ServerTlsBuilder {
         for ca in &self.client_ca {
             ca.trust(&mut roots)?;
         }
-        let mut builder =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         for list in &self.revocations {
             builder = builder.with_crls(list.revocations()?);
         }

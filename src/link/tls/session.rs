@@ -41,7 +41,7 @@ pub(in crate::link) struct Session {
     /// Ours is queued.
     bye: bool,
     /// It has failed: there is nothing more but an alert.
-    failed: bool,
+    failed: Option<TlsFailure>,
     /// A FIN is as good as a close_notify.
     tolerant: bool,
 }
@@ -92,17 +92,13 @@ impl Session {
             begun: 0,
             closed: false,
             bye: false,
-            failed: false,
+            failed: None,
             tolerant,
         })
     }
 
     /// Puts it on top of what the link had till now: nothing or a session, and a queue.
     pub(in crate::link) fn over(&mut self, below: Option<Box<Self>>, before: Buffer) {
-        if let Some(below) = &below {
-            // A whole record of ours at a time.
-            debug_assert!(!below.handshaking());
-        }
         self.below = below;
         self.before = before;
     }
@@ -146,8 +142,14 @@ impl Session {
         self.tolerant
     }
 
-    pub(in crate::link) const fn failed(&self) -> bool {
+    pub(in crate::link) const fn failure(&self) -> Option<TlsFailure> {
         self.failed
+    }
+
+    /// Bytes of plaintext that came and were not handed out.
+    pub(in crate::link) fn held(&self) -> usize {
+        let below = self.below.as_ref().map_or(0, |below| below.held());
+        self.waiting + below
     }
 
     /// Whether there is something to write to the wire.
@@ -219,7 +221,7 @@ impl Session {
                 below.and_then(|_| self.draw(out))
             }
         };
-        self.failed |= fed.is_err();
+        self.failed = self.failed.or(fed.err());
         if !self.handshaking() {
             self.deadline = Tyme::NEVER;
         }
@@ -230,7 +232,7 @@ impl Session {
     pub(in crate::link) fn take(&mut self, out: &mut Fed<'_>) -> Result<usize, TlsFailure> {
         let got = self.deliver(out);
         let drawn = self.draw(out);
-        self.failed |= drawn.is_err();
+        self.failed = self.failed.or(drawn.err());
         drawn.map(|more| got + more)
     }
 
@@ -278,7 +280,9 @@ impl Session {
                 let finer = take_finer();
                 log::debug!("TLS: {error}");
                 let certificate = matches!(error, rustls::Error::InvalidCertificate(_));
-                Err(finer.filter(|_| certificate).unwrap_or_else(|| failure(&error)))
+                Err(finer
+                    .filter(|_| certificate)
+                    .unwrap_or_else(|| failure(&error)))
             }
         }
     }
@@ -315,7 +319,7 @@ impl Session {
     /// a KeyUpdate (RFC 8446 §4.6.3). Not while ciphertext waits, or a peer that does not read
     /// could have us queue without end.
     pub(in crate::link) fn answer(&mut self) {
-        if !self.failed && !self.bye && !self.conn.wants_write() && !self.handshaking() {
+        if self.failed.is_none() && !self.bye && !self.conn.wants_write() && !self.handshaking() {
             // Nothing is queued by writing nothing but the answer.
             let _ = self.conn.writer().write(&[]);
         }
@@ -337,7 +341,11 @@ impl Session {
     }
 
     /// Writes to the wire what there is. 0 when the system takes nothing now.
-    pub(in crate::link) fn write(&mut self, sid: Sid, net: &mut dyn Net) -> Result<usize, NetError> {
+    pub(in crate::link) fn write(
+        &mut self,
+        sid: Sid,
+        net: &mut dyn Net,
+    ) -> Result<usize, NetError> {
         let Some(mut below) = self.below.take() else {
             return self.write_wire(sid, net);
         };

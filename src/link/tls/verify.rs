@@ -172,10 +172,12 @@ fn finer(
     let issued = |der: &CertificateDer<'_>| {
         Certificate::read(der).is_some_and(|c| c.subject().der() == leaf.issuer().der())
     };
-    Some(match intermediates.is_empty() || intermediates.iter().any(issued) {
-        true => TlsFailure::UnknownIssuer,
-        false => TlsFailure::BrokenChain,
-    })
+    Some(
+        match intermediates.is_empty() || intermediates.iter().any(issued) {
+            true => TlsFailure::UnknownIssuer,
+            false => TlsFailure::BrokenChain,
+        },
+    )
 }
 
 /// What a session's error is called here. `Alert` and the certificate's faults are the peer's
