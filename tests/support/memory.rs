@@ -14,6 +14,8 @@ use hio::tyme::Tyme;
 #[derive(Debug)]
 pub(crate) struct MemoryNet {
     now: Tyme,
+    /// Wall time when the clock says zero.
+    pub(crate) epoch: Duration,
     sockets: Vec<Option<Socket>>,
     generations: Vec<u32>,
     groups: Vec<Option<Owner>>,
@@ -73,6 +75,7 @@ impl Default for MemoryNet {
     fn default() -> Self {
         Self {
             now: Tyme::ZERO,
+            epoch: Duration::from_secs(1_795_132_800), // 2026-11-20
             sockets: Vec::new(),
             generations: Vec::new(),
             groups: Vec::new(),
@@ -248,7 +251,7 @@ impl Net for MemoryNet {
         self.now
     }
     fn wall(&mut self) -> Duration {
-        self.now.since(Tyme::ZERO)
+        self.epoch + self.now.since(Tyme::ZERO)
     }
     fn entropy(&mut self, out: &mut [u8]) {
         out.fill(7);

@@ -3,6 +3,8 @@
 
 pub(crate) mod faulty;
 pub(crate) mod memory;
+#[cfg(feature = "rustls")]
+pub(crate) mod pki;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -21,18 +21,6 @@ enum Came {
 }
 
 impl Link {
-    /// Puts a session between the link and its socket; what is queued goes out before, as it is.
-    #[cfg_attr(
-        not(feature = "rustls"),
-        expect(dead_code, reason = "there are no sessions")
-    )]
-    fn secure(&mut self, mut session: Box<Session>) {
-        session.over(self.session.take(), std::mem::take(&mut self.tx));
-        self.session = Some(session);
-        self.state = State::Handshaking;
-        self.rearm = true;
-    }
-
     /// Takes in what came, and sends what that has produced.
     pub(super) fn listen_secure(&mut self, turn: &mut Turn<'_>) -> News {
         let mut news = self.receive_secure(turn);
@@ -325,13 +313,21 @@ mod taking_up {
                 0 => {}
                 left => return Err(StartTlsError::LeftOver(left)),
             }
-            self.secure(make().map_err(StartTlsError::Failed)?);
+            let mut session = make().map_err(StartTlsError::Failed)?;
+            session.over(self.session.take(), std::mem::take(&mut self.tx));
+            self.secure(session);
             self.touch();
             Ok(())
         }
 
-        /// Begins with a handshake, on a socket that has just connected. True when it needs a turn
-        /// for that.
+        fn secure(&mut self, session: Box<Session>) {
+            self.session = Some(session);
+            self.state = State::Handshaking;
+            self.rearm = true;
+        }
+
+        /// Begins with a handshake, on a socket that has just connected: what is queued already
+        /// is to be protected. True when it needs a turn for that.
         pub(in crate::link) fn begin_secure(
             &mut self,
             session: Result<Box<Session>, TlsFailure>,

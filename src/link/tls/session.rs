@@ -97,7 +97,8 @@ impl Session {
         })
     }
 
-    /// Puts it on top of what the link had till now: nothing or a session, and a queue.
+    /// Puts it on top of what the link had till now: nothing or a session, and a queue that is to
+    /// go out before, as it is.
     pub(in crate::link) fn over(&mut self, below: Option<Box<Self>>, before: Buffer) {
         self.below = below;
         self.before = before;
