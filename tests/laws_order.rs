@@ -477,7 +477,7 @@ fn o4_requests_through_a_lens_go_the_same_way() {
         fn enter(&mut self, cx: &mut Cx<'_, Vec<String>>) -> Result<Next, Fault> {
             cx.app.push(format!("+{}", self.0));
             if self.0 == "e" {
-                cx.ask.extend(Worker("f", 1));
+                cx.ask.extend(Self("f", 1));
             }
             Ok(Again)
         }
@@ -485,10 +485,10 @@ fn o4_requests_through_a_lens_go_the_same_way() {
             cx.app.push(self.0.to_owned());
             match (self.0, self.1) {
                 ("a", 2) => {
-                    cx.ask.extend(Worker("x", 1));
-                    cx.ask.root().named("y").extend(Worker("y", 1));
+                    cx.ask.extend(Self("x", 1));
+                    cx.ask.root().named("y").extend(Self("y", 1));
                     cx.ask.root().extend_all(|batch| {
-                        batch.add(Worker("e", 1));
+                        batch.add(Self("e", 1));
                     });
                 }
                 ("b", 1) => cx.ask.stop(),

@@ -203,9 +203,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     pub(super) fn soonest_in(&self, hub: &Hub) -> Tyme {
         match hub.scheds.get(self.sched as usize) {
-            Some(s) if !(s.always.is_empty() && s.soon.is_empty() && s.woken.is_empty()) => {
-                hub.tyme
-            }
+            Some(sched) if !sched.is_idle() => hub.tyme,
             _ => self.wheel.soonest(),
         }
     }

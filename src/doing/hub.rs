@@ -130,6 +130,12 @@ impl Sched {
         self.woken.remove(slot);
     }
 
+    /// Whether nobody is due.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.always.is_empty() && self.soon.is_empty() && self.woken.is_empty()
+    }
+
     pub(super) fn clear(&mut self) {
         self.always.clear();
         self.soon.clear();

@@ -320,7 +320,10 @@ impl Net for MemoryNet {
         if let Endpoint::Unix(path) = &at {
             let len = path.as_os_str().len();
             if len > 107 {
-                return Err(NetError::PathTooLong { len, max: 107 });
+                return Err(NetError::PathTooLong {
+                    len: u16::try_from(len).unwrap_or(u16::MAX),
+                    max: 107,
+                });
             }
         }
         let kind = Kind::Listener {

@@ -154,10 +154,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// Whether a pass would find nobody.
     fn is_idle(&self, hub: &Hub) -> bool {
         let sched = &hub.scheds[self.sched as usize];
-        let ticks = hub.kind == Kind::Tick;
-        sched.woken.is_empty()
-            && !(ticks && !(sched.always.is_empty() && sched.soon.is_empty()))
-            && !(ticks && self.wheel.soonest() <= hub.tyme)
+        match hub.kind {
+            Kind::Wake => sched.woken.is_empty(),
+            Kind::Tick => sched.is_idle() && self.wheel.soonest() > hub.tyme,
+        }
     }
 
     /// Closes the holes and clears out the wheel when that is worth it. Only between passes.

@@ -275,7 +275,7 @@ const fn torn(handshaking: bool) -> CloseReason {
 }
 
 /// Taking TLS up, and looking at it.
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 mod taking_up {
     use super::{Link, Session, State};
     use crate::link::TlsFailure;

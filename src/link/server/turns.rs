@@ -3,7 +3,7 @@
 use super::Server;
 use crate::link::link::{Link, Turn};
 use crate::link::news::News;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 use crate::link::tls::Session;
 use crate::link::{CloseReason, Event, ListenerLost, Pause, Remoter, RemoterId};
 use crate::net::{Endpoint, Group, Net, NetError, Sid};
@@ -94,14 +94,14 @@ impl Server {
     fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme) {
         let mut link = Link::open(sid, tyme, &self.shared.limits);
         link.keep_open(!self.auto_close);
-        #[cfg(feature = "rustls")]
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         let asks = self.tls.as_ref().is_some_and(|tls| {
             let deadline = tyme + self.shared.limits.handshake;
             link.begin_secure(Session::server(tls), deadline) && link.touch()
         });
         log::debug!("accepted {peer}");
         let id = self.table.insert(sid, peer, link);
-        #[cfg(feature = "rustls")]
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         if asks {
             self.asked.push(id);
         }

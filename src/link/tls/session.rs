@@ -12,8 +12,8 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, CommonState, Connection, ServerConnection};
 
-use super::clock::WallClock;
-use super::verify::{failure, take_finer};
+use super::aside::Aside;
+use super::verify::failure;
 use super::{ClientTls, ServerTls, TlsInfo};
 use crate::link::pool::Pool;
 use crate::link::{Buffer, TlsFailure};
@@ -27,7 +27,7 @@ pub(in crate::link) struct Session {
     below: Option<Box<Self>>,
     /// What was queued before this session began: it goes out first, as it is.
     before: Buffer,
-    clock: Option<Arc<WallClock>>,
+    aside: Option<Arc<Aside>>,
     /// When the handshake has lasted too long: zero until a turn has set it, never once done.
     deadline: Tyme,
     /// Bytes of plaintext in the ciphertext that the system has not taken yet.
@@ -59,7 +59,7 @@ pub(in crate::link) struct Fed<'a> {
 impl Session {
     pub(in crate::link) fn server(tls: &ServerTls) -> Result<Box<Self>, TlsFailure> {
         let conn = ServerConnection::new(tls.config.clone()).map_err(|e| failure(&e))?;
-        Ok(Self::new(conn.into(), tls.clock.clone(), tls.tolerant))
+        Ok(Self::new(conn.into(), tls.aside.clone(), tls.tolerant))
     }
 
     /// To a server that was dialled as `to`.
@@ -73,19 +73,19 @@ impl Session {
             _ => return Err(TlsFailure::BadName),
         };
         let conn = ClientConnection::new(tls.config.clone(), name).map_err(|e| failure(&e))?;
-        let mut session = Self::new(conn.into(), tls.clock.clone(), tls.tolerant);
+        let mut session = Self::new(conn.into(), tls.aside.clone(), tls.tolerant);
         session.begun = STARTED; // it is we who start it
         Ok(session)
     }
 
-    fn new(mut conn: Connection, clock: Option<Arc<WallClock>>, tolerant: bool) -> Box<Self> {
+    fn new(mut conn: Connection, aside: Option<Arc<Aside>>, tolerant: bool) -> Box<Self> {
         // What we encrypt at a time is bounded by `encrypt`.
         conn.set_buffer_limit(None);
         Box::new(Self {
             conn,
             below: None,
             before: Buffer::new(),
-            clock,
+            aside,
             deadline: Tyme::ZERO,
             flight: 0,
             waiting: 0,
@@ -206,8 +206,8 @@ impl Session {
         wall: Option<Duration>,
         out: &mut Fed<'_>,
     ) -> Result<usize, TlsFailure> {
-        if let (Some(wall), Some(clock)) = (wall, &self.clock) {
-            clock.tell(wall);
+        if let (Some(wall), Some(aside)) = (wall, &self.aside) {
+            aside.tell_time(wall);
         }
         self.begun = self.begun.saturating_add(wire.len());
         let fed = match &mut self.below {
@@ -278,12 +278,9 @@ impl Session {
                 Ok(self.deliver(out))
             }
             Err(error) => {
-                let finer = take_finer();
                 log::debug!("TLS: {error}");
-                let certificate = matches!(error, rustls::Error::InvalidCertificate(_));
-                Err(finer
-                    .filter(|_| certificate)
-                    .unwrap_or_else(|| failure(&error)))
+                let finer = self.aside.as_ref().and_then(|aside| aside.take_finer());
+                Err(finer.unwrap_or_else(|| failure(&error)))
             }
         }
     }
