@@ -142,7 +142,7 @@ impl Link {
                 turn.net.mark(self.sid);
                 return Came::Enough;
             }
-            let most = scratch.len().min(room).min(budget).min(session.appetite());
+            let most = scratch.len().min(room).min(budget);
             let n = match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(Some(n)) if n > 0 => n,
                 Ok(None) => return Came::Enough,
