@@ -17,16 +17,18 @@ impl Server {
     }
 
     /// Forgets the connections that ended in an earlier service.
+    #[inline]
     pub(super) fn reap(&mut self) {
         self.ready.clear();
         self.events.stale();
-        for id in self.ended.drain(..) {
+        while let Some(id) = self.ended.pop() {
             self.table.remove(id);
         }
     }
 
     /// Takes the marks, accepts if the listener has one or a pause is over, and then takes the
     /// marks of the new connections, too, so that they are served at once.
+    #[inline]
     pub(super) fn collect(
         &mut self,
         tyme: Tyme,
@@ -43,9 +45,21 @@ impl Server {
         if let Ok(at) = ready {
             marks.remove(at);
         }
-        if !self.accepts.wanted(tyme, ready.is_ok()) {
-            return Ok(());
+        match self.accepts.wanted(tyme, ready.is_ok()) {
+            true => self.accept_and_collect(listener, tyme, net, group, marks),
+            false => Ok(()),
         }
+    }
+
+    #[cold]
+    fn accept_and_collect(
+        &mut self,
+        listener: Sid,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        group: Group,
+        marks: &mut Vec<Sid>,
+    ) -> Result<(), ListenerLost> {
         let again = self.accept_some(listener, tyme, net);
         net.ready(group, marks);
         marks.retain(|sid| *sid != listener);
