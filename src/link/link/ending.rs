@@ -10,26 +10,21 @@ use crate::tyme::Tyme;
 impl Link {
     /// All is sent: ends our side if wished, and the whole when both sides have ended.
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>) {
-        match self.state {
-            State::Draining if self.cutoff => {
+        if self.state == State::Draining {
+            if self.cutoff {
                 if self.farewell(turn) {
                     self.end(self.after_draining(), turn);
                 }
+            } else if !self.shut && self.shut_send(turn) {
+                self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
+                self.rearm = true;
             }
-            State::Draining if !self.shut => {
-                if self.shut_send(turn) {
-                    self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
-                    self.rearm = true;
-                }
+        } else if self.stands() && self.finish && !self.shut {
+            if self.shut_send(turn) && self.cutoff && self.stands() {
+                self.settle_cutoff(turn);
             }
-            State::Connecting | State::Draining | State::Closed(_) => {}
-            _ if self.finish && !self.shut => {
-                if self.shut_send(turn) && self.cutoff && self.stands() {
-                    self.settle_cutoff(turn);
-                }
-            }
-            _ if self.cutoff => self.settle_cutoff(turn),
-            _ => {}
+        } else if self.stands() && self.cutoff {
+            self.settle_cutoff(turn);
         }
     }
 

@@ -33,7 +33,6 @@ pub struct ClientTls {
 
 impl ClientTls {
     /// What it needs is somebody to trust.
-    #[must_use]
     pub fn builder() -> ClientTlsBuilder {
         ClientTlsBuilder::default()
     }

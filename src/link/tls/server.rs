@@ -47,7 +47,6 @@ pub enum Certify {
 
 impl ServerTls {
     /// What it needs is a certificate and its key.
-    #[must_use]
     pub fn builder() -> ServerTlsBuilder {
         ServerTlsBuilder::default()
     }
