@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example echo_client -- --addr 127.0.0.1:5000 --conns 50 --count 1000
+//! cargo run --release --example echo_client -- --addr localhost:5001 --tls --ca ca.pem
 //! ```
 //!
 //! Every message of every connection has content of its own. One JSON line tells how it went; the
@@ -9,11 +10,13 @@
 
 mod common;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
 use hio::doing::prelude::*;
+use hio::link::tls::ClientTls;
 use hio::link::{Client, Limits, TxError};
 use hio::net::{ConnectOptions, Endpoint, MioNet};
 use lexopt::prelude::*;
@@ -25,6 +28,11 @@ Sends messages to an echo server and verifies what comes back.
 
     --addr HOST:PORT    call over TCP
     --unix PATH         call over a Unix socket
+    --tls               speak TLS; needs --ca
+    --ca PEM            who may vouch for the server
+    --name HOST         the name that the server's certificate must have (default: the dialled one)
+    --cert PEM          the client's certificate, and those that lead to a root
+    --key PEM           its key
     --conns C           connections at once (default: 1)
     --count N           messages on each, one after the other (default: 1)
     --size B            bytes of a message, at most 1073741824 (default: 64)
@@ -41,6 +49,7 @@ struct Options {
     conns: u64,
     count: u64,
     size: usize,
+    tls: Option<ClientTls>,
 }
 
 /// How it goes: the state that all callers share.
@@ -115,6 +124,14 @@ impl Doer<Totals> for Caller {
             self.receive(cx.app);
         }
         if self.done == self.count && self.client.connected() {
+            if !self.client.link().secured() {
+                return Ok(Done(true));
+            }
+            // TLS has an end of its own, and the server is to see it.
+            self.client.drain();
+            self.client.service_sends(tyme, cx.net);
+        }
+        if self.done == self.count && !self.client.opened() {
             return Ok(Done(true));
         }
         if self.client.connected() && self.queued < self.message.len() {
@@ -145,8 +162,12 @@ fn call(options: Options) -> Result<(), Fault> {
     let mut doist = Doist::new(Totals::default());
     for number in 0..options.conns {
         let to = options.to.clone();
+        let mut client = Client::new(to, ConnectOptions::default(), Limits::default());
+        if let Some(tls) = &options.tls {
+            client = client.with_tls(tls.clone());
+        }
         doist.add(Caller {
-            client: Client::new(to, ConnectOptions::default(), Limits::default()),
+            client,
             number,
             count: options.count,
             done: 0,
@@ -181,11 +202,17 @@ fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
 
 fn options() -> Result<Options, Usage> {
     let (mut to, mut conns, mut count, mut size) = (None, 1, 1, 64);
+    let (mut wanted, mut tls) = (false, Tls::default());
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("addr") => common::once(&mut to, common::tcp(&args.value()?)?)?,
             Long("unix") => common::once(&mut to, common::unix(&args.value()?)?)?,
+            Long("tls") => wanted = true,
+            Long("ca") => tls.ca = Some(args.value()?.into()),
+            Long("name") => tls.name = Some(args.value()?.string()?),
+            Long("cert") => tls.cert = Some(args.value()?.into()),
+            Long("key") => tls.key = Some(args.value()?.into()),
             Long("conns") => conns = args.value()?.parse()?,
             Long("count") => count = args.value()?.parse()?,
             Long("size") => size = args.value()?.parse()?,
@@ -200,10 +227,42 @@ fn options() -> Result<Options, Usage> {
     if size > SIZE_MAX {
         return Err(Usage::wrong(format!("--size must be at most {SIZE_MAX}")));
     }
+    let tls = match (wanted, tls == Tls::default()) {
+        (true, _) => Some(tls.build()?),
+        (false, true) => None,
+        (false, false) => return Err(Usage::wrong("--ca, --name, --cert and --key are for --tls")),
+    };
     Ok(Options {
         to,
         conns,
         count,
         size,
+        tls,
     })
+}
+
+/// The files of TLS, and a name.
+#[derive(Default, PartialEq)]
+struct Tls {
+    ca: Option<PathBuf>,
+    name: Option<String>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl Tls {
+    fn build(self) -> Result<ClientTls, Usage> {
+        let ca = self.ca.ok_or_else(|| Usage::wrong("--tls needs --ca"))?;
+        let mut builder = ClientTls::builder().ca(ca);
+        if let Some(cert) = self.cert {
+            builder = builder.certificate(cert);
+        }
+        if let Some(key) = self.key {
+            builder = builder.key(key);
+        }
+        if let Some(name) = self.name {
+            builder = builder.name(name);
+        }
+        builder.build().map_err(Usage::wrong)
+    }
 }

@@ -5,6 +5,8 @@ use super::events::Events;
 use super::link::{Shared, Turn};
 use super::news::News;
 use super::reconnect::Chance;
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+use super::tls::{Session, StartTlsError};
 use super::{ClientEvent, CloseReason, Limits, LimitsError, Link, Reconnect, Stats, TxError};
 use crate::net::{ConnectOptions, Endpoint, Group, Lookup, Net, NetError, Owner, Sid};
 use crate::tyme::Tyme;
@@ -43,6 +45,8 @@ pub struct Client {
     /// When the present connection began to stand, and what had been received before.
     stood: (Tyme, u64),
     shared: Shared,
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+    tls: Option<super::tls::ClientTls>,
     /// Of `shared.stats.unsent`, what events have told of.
     told: u64,
     events: Events<ClientEvent>,
@@ -95,6 +99,8 @@ impl Client {
                 limits,
                 ..Shared::default()
             },
+            #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+            tls: None,
             told: 0,
             events: Events::default(),
             marks: Vec::new(),
@@ -122,6 +128,27 @@ impl Client {
     pub const fn with_auto_close(mut self, on: bool) -> Self {
         self.auto_close = on;
         self
+    }
+
+    /// Begins every connection with a TLS handshake. The server's certificate must have the name
+    /// that was given with `tls`, else the dialled one.
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+    #[must_use]
+    pub fn with_tls(mut self, tls: super::tls::ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Begins a TLS handshake on the connection that stands, plain or not. What is queued goes out
+    /// before; what is queued from now on is sent when the handshake is over.
+    ///
+    /// # Errors
+    /// It does not stand, or is half closed; a handshake is under way; received bytes are not
+    /// consumed, or there is no name to be verified. The connection goes on as it was.
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+    pub fn start_tls(&mut self, tls: &super::tls::ClientTls) -> Result<(), StartTlsError> {
+        let to = &self.to;
+        self.link.start_tls(|| Session::client(tls, to))
     }
 
     /// Begins to connect; the next services carry it on. One that is open is closed first.
@@ -314,6 +341,10 @@ impl Client {
                 let shared = &mut self.shared;
                 news = news.and(self.link.listen(&mut Turn { tyme, net, shared }));
             }
+            if news.has(News::SECURED) {
+                self.tell(ClientEvent::Secured);
+                news = news.without(News::SECURED);
+            }
             if news.has(News::RECEIVED) {
                 self.tell(ClientEvent::Received);
             }
@@ -366,6 +397,7 @@ impl Client {
     /// Takes the marks and carries on connecting. True when the connection may have something.
     fn begin(&mut self, tyme: Tyme, net: &mut dyn Net) -> bool {
         self.events.stale();
+        self.shared.handshakes = 0;
         self.unseen = false;
         let Some(group) = self.group else {
             return false;
@@ -396,6 +428,9 @@ impl Client {
 
     /// The end of a turn.
     fn finish(&mut self, mut news: News, tyme: Tyme, net: &mut dyn Net) {
+        if news.has(News::SECURED) {
+            self.tell(ClientEvent::Secured);
+        }
         let shared = &mut self.shared;
         let mut turn = Turn { tyme, net, shared };
         news = news.and_if(self.link.expire(&mut turn), News::CLOSED);
@@ -529,6 +564,12 @@ impl Client {
         }
         self.phase = Phase::Standing;
         self.link.stand(sid, tyme);
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+        if let Some(tls) = &self.tls {
+            let deadline = tyme + self.shared.limits.handshake;
+            let session = Session::client(tls, &self.to);
+            self.link.begin_secure(session, deadline);
+        }
         self.link.touch(); // what was queued meanwhile
         net.mark(sid); // and what was sent to us meanwhile
         self.shared.stats.opened += 1;

@@ -1,3 +1,4 @@
+use super::TlsFailure;
 use crate::net::NetError;
 
 /// Why a connection ended (law L3): in its last event, in [`Link::closed`](super::Link::closed)
@@ -44,6 +45,16 @@ pub enum CloseReason {
     /// The system gave the connection up.
     #[error("connection lost: {0}")]
     Lost(NetError),
+    /// The TLS handshake was not over in time.
+    #[error("the TLS handshake took too long")]
+    HandshakeTimedOut,
+    /// TLS failed, in the handshake or later.
+    #[error("{0}")]
+    Tls(TlsFailure),
+    /// The connection ended without the peer's close_notify: it was cut, perhaps by somebody in
+    /// between, and what was received may not be all (law L4).
+    #[error("cut off: TLS was not ended in order")]
+    Truncated,
 }
 
 impl CloseReason {
@@ -79,6 +90,11 @@ impl CloseReason {
             }
             Self::ConnectTimedOut => "The other end did not answer in time.",
             Self::ConnectFailed(_) => "The other end cannot be reached or refused the connection.",
+            Self::HandshakeTimedOut => "The peer did not complete the TLS handshake in time.",
+            Self::Tls(_) => "TLS failed; what was queued was not sent.",
+            Self::Truncated => {
+                "The connection ended without TLS's own end; what was received may not be all."
+            }
             Self::Lost(_) => {
                 "The system gave the connection up; what was sent last may not have arrived."
             }

@@ -10,6 +10,9 @@ use crate::tyme::Tyme;
 pub enum Event {
     /// A connection was accepted.
     Accepted(RemoterId),
+    /// Its TLS handshake is over: what comes and goes from now on is protected, and
+    /// [`Link::tls`](super::Link::tls) tells with whom it speaks.
+    Secured(RemoterId),
     /// Bytes came. Only from [`service`](super::Server::service) and its parts, not from
     /// [`service_each`](super::Server::service_each), which tells its closure.
     Received(RemoterId),
@@ -42,6 +45,8 @@ pub enum Pause {
 pub enum ClientEvent {
     /// The connection stands, to this address.
     Connected(Endpoint),
+    /// The TLS handshake is over. What was queued is sent from now on.
+    Secured,
     /// Bytes came.
     Received,
     /// A queue that had been waiting for the peer has been sent.

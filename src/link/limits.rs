@@ -35,6 +35,11 @@ pub struct Limits {
     /// How long one attempt to connect may take, name look-up and all addresses together.
     /// Default 10 s.
     pub connect: Duration,
+    /// How long a TLS handshake may take in all, however it is dripped. Default 10 s.
+    pub handshake: Duration,
+    /// TLS handshakes that a server starts in one service, as each costs a signature: the others
+    /// wait for the next. Default 16.
+    pub handshakes_per_service: usize,
     /// How long a connection that we have ended waits for the peer to end it too, so that a late
     /// byte of the peer does not destroy our last ones on their way. Default 2 s.
     pub linger: Duration,
@@ -62,6 +67,8 @@ impl Default for Limits {
             tx_cap: 1024 * 1024,
             write_stall: Duration::from_secs(30),
             connect: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
+            handshakes_per_service: 16,
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(10),
             tymeout: None,
@@ -84,10 +91,12 @@ impl Limits {
             ("rx_cap", self.rx_cap),
             ("tx_cap", self.tx_cap),
             ("events_max", self.events_max),
+            ("handshakes_per_service", self.handshakes_per_service),
         ];
         let spans = [
             ("write_stall", self.write_stall),
             ("connect", self.connect),
+            ("handshake", self.handshake),
             ("linger", self.linger),
             ("drain", self.drain),
             ("tymeout", self.tymeout.unwrap_or(Duration::MAX)),
@@ -145,7 +154,7 @@ mod tests {
     #[test]
     fn a_limit_of_zero_is_refused_by_name() {
         type Set = fn(&mut Limits);
-        let zeros: [(&str, Set); 11] = [
+        let zeros: [(&str, Set); 13] = [
             ("connections_max", |l| l.connections_max = 0),
             ("accepts_per_service", |l| l.accepts_per_service = 0),
             ("rx_bytes_per_service", |l| l.rx_bytes_per_service = 0),
@@ -154,6 +163,8 @@ mod tests {
             ("events_max", |l| l.events_max = 0),
             ("write_stall", |l| l.write_stall = Duration::ZERO),
             ("connect", |l| l.connect = Duration::ZERO),
+            ("handshake", |l| l.handshake = Duration::ZERO),
+            ("handshakes_per_service", |l| l.handshakes_per_service = 0),
             ("linger", |l| l.linger = Duration::ZERO),
             ("drain", |l| l.drain = Duration::ZERO),
             ("tymeout", |l| l.tymeout = Some(Duration::ZERO)),

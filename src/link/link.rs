@@ -6,17 +6,24 @@
 //!     |           |                  |                              ^
 //!     +-----------+------------------+---- lost, tymeout, abort ----+
 //! ```
+//! With TLS, Handshaking and then Secure take the place of Open; `link/secure.rs` has what is
+//! different there.
+//!
 //! A *turn* is what a service does with one link: [`Link::listen`] takes in what came, the user
 //! looks at it, [`Link::act`] carries out what the user asked for, [`Link::rest`] gives storage
 //! back that is not needed.
+
+mod ending;
+mod secure;
 
 use std::time::Duration;
 
 use super::limits::Limits;
 use super::news::News;
 use super::pool::Pool;
-use super::{Buffer, CloseReason, Stats, TxError};
-use crate::net::{Net, NetError, Shutdown, Sid, SocketOption};
+use super::tls::Session;
+use super::{Buffer, CloseReason, Stats, TlsFailure, TxError};
+use crate::net::{Net, NetError, Sid};
 use crate::tyme::{Tyme, Tymer};
 
 /// One connection: what was received, what is queued, its tymeouts and how it ended.
@@ -56,12 +63,18 @@ pub struct Link {
     asked: bool,
     /// Bytes were queued although there was no storage for them.
     lends: bool,
+    /// Why TLS failed; it is Draining then, or Closed.
+    refusal: Option<TlsFailure>,
+    /// Invariant: there is one when Handshaking or Secure, none when Open.
+    session: Option<Box<Session>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Connecting,
+    Handshaking,
     Open,
+    Secure,
     Draining,
     Closed(CloseReason),
 }
@@ -90,6 +103,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) pool: Pool,
     pub(super) stats: Stats,
+    /// TLS handshakes started in this service.
+    pub(super) handshakes: usize,
 }
 
 /// Looking.
@@ -108,20 +123,24 @@ impl Link {
 
     /// Bytes queued that the system has not taken yet.
     #[must_use]
-    pub const fn pending(&self) -> usize {
-        self.tx.len()
+    pub fn pending(&self) -> usize {
+        match &self.session {
+            None => self.tx.len(),
+            Some(session) => self.tx.len() + session.pending(),
+        }
     }
 
     /// Bytes that [`tx`](Self::tx) would take now.
     #[must_use]
-    pub const fn room(&self) -> usize {
-        (self.tx_cap as usize).saturating_sub(self.tx.len())
+    pub fn room(&self) -> usize {
+        (self.tx_cap as usize).saturating_sub(self.pending())
     }
 
-    /// Whether the connection stands, in at least one direction, and was not asked to close.
+    /// Whether the connection stands, in at least one direction, and was not asked to close. With
+    /// TLS, it stands when the handshake is over.
     #[must_use]
     pub const fn connected(&self) -> bool {
-        matches!(self.state, State::Open)
+        matches!(self.state, State::Open | State::Secure)
     }
 
     /// Whether the peer has ended its side: nothing more will be received. Our side may go on.
@@ -221,10 +240,10 @@ impl Link {
 
     fn may_tx(&self) -> Result<(), TxError> {
         match self.state {
-            State::Connecting | State::Open if !self.finish => Ok(()),
-            State::Connecting | State::Open => Err(TxError::Shut),
-            State::Draining => Err(TxError::Closed(CloseReason::Closed)),
+            State::Draining => Err(TxError::Closed(self.after_draining())),
             State::Closed(reason) => Err(TxError::Closed(reason)),
+            _ if self.finish => Err(TxError::Shut),
+            _ => Ok(()),
         }
     }
 
@@ -240,7 +259,7 @@ impl Link {
     pub fn close(&mut self) {
         match self.state {
             State::Connecting => self.abort(),
-            State::Open => {
+            State::Handshaking | State::Open | State::Secure => {
                 self.state = State::Draining;
                 self.hard = Tyme::NEVER;
                 self.asked = true;
@@ -312,6 +331,8 @@ impl Link {
             rearm: true,
             asked: false,
             lends: false,
+            refusal: None,
+            session: None,
         }
     }
 
@@ -364,8 +385,8 @@ impl Link {
     /// Takes in what came, within the limits, and sends on what the socket had not taken.
     #[inline(always)]
     pub(super) fn listen(&mut self, turn: &mut Turn<'_>) -> News {
-        if !self.connected() {
-            return self.listen_while_closing(turn);
+        if self.state != State::Open {
+            return self.listen_otherwise(turn);
         }
         let news = self.receive(turn);
         match self.blocked {
@@ -374,14 +395,16 @@ impl Link {
         }
     }
 
-    #[cold]
-    fn listen_while_closing(&mut self, turn: &mut Turn<'_>) -> News {
-        if self.state == State::Draining {
-            self.discard(turn);
-            // Acting on it sends the rest, or sees that the peer has ended its side.
-            return self.act_otherwise(turn).without(News::DRAINED);
+    fn listen_otherwise(&mut self, turn: &mut Turn<'_>) -> News {
+        match self.state {
+            State::Handshaking | State::Secure => self.listen_secure(turn),
+            State::Draining => {
+                self.discard(turn);
+                // Acting on it sends the rest, or sees that the peer has ended its side.
+                self.act_otherwise(turn).without(News::DRAINED)
+            }
+            State::Connecting | State::Open | State::Closed(_) => News::NONE,
         }
-        News::NONE
     }
 
     /// Reads until there is no more, or the cap or the budget is reached.
@@ -437,6 +460,9 @@ impl Link {
     /// Reads and drops, within the budget: the peer of a closing link may still be sending, and
     /// bytes left unread would make the system answer its end with a reset.
     fn discard(&mut self, turn: &mut Turn<'_>) {
+        if self.session.is_some() && self.refusal.is_none() && !self.shut {
+            return self.discard_secure(turn);
+        }
         let mut scratch = turn.shared.pool.take_large();
         let mut budget = turn.shared.limits.rx_bytes_per_service;
         loop {
@@ -518,12 +544,18 @@ impl Link {
                 Err(why) => return self.lose(why, turn),
             }
         }
+        self.wrote(took, turn)
+    }
+
+    /// After writing: notes whether some of it waits. True when it had waited and does no more.
+    fn wrote(&mut self, took: bool, turn: &Turn<'_>) -> bool {
         if took {
             self.active = turn.tyme;
         }
         let was = self.blocked;
-        self.blocked = !self.tx.is_empty();
-        if self.state == State::Open {
+        // What waits for a handshake does not wait for the socket.
+        self.blocked = self.waits_for_socket();
+        if self.stands() {
             if !self.blocked {
                 self.hard = Tyme::NEVER;
             } else if took || !was {
@@ -537,7 +569,7 @@ impl Link {
     /// A write failed: takes in what the peer sent before it went, then ends. False.
     #[cold]
     fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) -> bool {
-        if self.connected() {
+        if self.state == State::Open {
             self.receive(turn);
         }
         self.end(CloseReason::from_loss(why), turn);
@@ -548,7 +580,7 @@ impl Link {
     #[inline(always)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>) -> News {
         self.asked = false;
-        if !self.connected() || self.abort | self.finish | self.cutoff | self.full {
+        if self.state != State::Open || self.abort | self.finish | self.cutoff | self.full {
             return self.act_otherwise(turn);
         }
         match self.tx.is_empty() {
@@ -557,15 +589,17 @@ impl Link {
         }
     }
 
-    /// Carries out what was asked for where there is more to it than to send.
-    #[cold]
+    /// Carries out what was asked for where there is more to it than to send, or TLS.
     fn act_otherwise(&mut self, turn: &mut Turn<'_>) -> News {
         let mut news = News::NONE;
         if self.abort {
             self.reset(CloseReason::Aborted, turn);
-        } else if matches!(self.state, State::Open | State::Draining) {
-            news = self.send_on(turn);
-            if self.tx.is_empty() {
+        } else if self.stands() || self.state == State::Draining {
+            news = match self.session {
+                None => self.send_on(turn),
+                Some(_) => self.send_secure(turn),
+            };
+            if self.all_sent() {
                 self.settle(turn);
             }
             if self.state == State::Draining {
@@ -579,132 +613,6 @@ impl Link {
             Some(_) => News::CLOSED,
             None => news,
         }
-    }
-
-    /// All is sent: ends our side if wished, and the whole when both sides have ended.
-    fn settle(&mut self, turn: &mut Turn<'_>) {
-        match self.state {
-            State::Draining if self.cutoff => self.end(CloseReason::Closed, turn),
-            State::Draining if !self.shut => {
-                self.shut_send(turn);
-                self.hard = self.hard.min(turn.tyme + turn.shared.limits.linger);
-                self.rearm = true;
-            }
-            State::Open if self.finish && !self.shut => {
-                self.shut_send(turn);
-                if self.cutoff && self.state == State::Open {
-                    self.settle_cutoff(turn);
-                }
-            }
-            State::Open if self.cutoff => self.settle_cutoff(turn),
-            _ => {}
-        }
-    }
-
-    /// The peer has ended its side and all is sent: what is left is for the user to consume.
-    fn settle_cutoff(&mut self, turn: &mut Turn<'_>) {
-        if self.hold && !self.shut {
-            self.hard = Tyme::NEVER;
-        } else if self.rx.is_empty() {
-            self.end(CloseReason::PeerClosed, turn);
-        } else if self.hard.is_never() {
-            self.hard = turn.tyme + turn.shared.limits.drain;
-            self.rearm = true;
-        }
-    }
-
-    fn shut_send(&mut self, turn: &mut Turn<'_>) {
-        self.shut = true;
-        if let Err(why) = turn.net.shutdown(self.sid, Shutdown::Send) {
-            self.lose(why, turn);
-        }
-    }
-
-    /// Bounds the wait of a closing link that has just begun to close.
-    fn drain(&mut self, turn: &Turn<'_>) {
-        if self.hard.is_never() {
-            self.hard = turn.tyme + turn.shared.limits.drain;
-            self.rearm = true;
-        }
-    }
-
-    /// Reads on when the user has consumed: the socket may have been readable all the while, and
-    /// then tells of no new edge.
-    fn resume(&mut self, turn: &mut Turn<'_>) {
-        let closing = self.state == State::Draining;
-        if closing || self.rx.len() < turn.shared.limits.rx_cap {
-            self.full = false;
-            turn.net.mark(self.sid);
-        }
-    }
-
-    /// When it has been idle for too long, and when its state has lasted too long.
-    pub(super) fn deadlines(&self) -> (Tyme, Tyme) {
-        match self.state {
-            State::Open => (self.idle(), self.hard),
-            State::Draining => (Tyme::NEVER, self.hard),
-            State::Connecting | State::Closed(_) => (Tyme::NEVER, Tyme::NEVER),
-        }
-    }
-
-    fn idle(&self) -> Tyme {
-        Tyme::from_nanos(self.active.as_nanos().saturating_add(self.tymeout))
-    }
-
-    /// Whether a deadline may have come nearer since it was last [armed](Self::armed).
-    pub(super) const fn needs_arming(&self) -> bool {
-        self.rearm
-    }
-
-    /// Notes that what was armed has fired.
-    pub(super) const fn disarmed(&mut self) {
-        self.rearm = true;
-    }
-
-    /// Notes that its deadlines are known.
-    pub(super) const fn armed(&mut self) {
-        self.rearm = false;
-    }
-
-    /// Ends the link when a deadline is reached. True when it did.
-    pub(super) fn expire(&mut self, turn: &mut Turn<'_>) -> bool {
-        let late = self.hard <= turn.tyme;
-        match self.state {
-            State::Open if late && self.blocked => self.reset(CloseReason::WriteStalled, turn),
-            State::Open if late => self.end(CloseReason::PeerClosed, turn),
-            State::Open if self.idle() <= turn.tyme => self.end(CloseReason::IdleTimedOut, turn),
-            State::Draining if late && self.shut => self.end(CloseReason::LingerTimedOut, turn),
-            State::Draining if late => self.reset(CloseReason::DrainTimedOut, turn),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Ends with a reset, so that the system keeps nothing for a peer that does not read, and the
-    /// peer does not take a torn stream for a whole one.
-    pub(super) fn reset(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
-        // When the system refuses, an ordinary close is all there is.
-        let _ = turn
-            .net
-            .set_option(self.sid, SocketOption::Linger(Some(Duration::ZERO)));
-        self.end(reason, turn);
-    }
-
-    /// Ends now.
-    pub(super) fn end(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
-        if self.closed().is_some() {
-            return;
-        }
-        if self.sid != NO_SOCKET {
-            turn.net.close(self.sid);
-        }
-        turn.shared.stats.closed += u64::from(!self.connecting());
-        turn.shared.stats.unsent += self.tx.len() as u64;
-        self.tx.clear();
-        self.tx.rest(&mut turn.shared.pool);
-        self.state = State::Closed(reason);
-        self.hard = Tyme::NEVER;
-        (self.blocked, self.full, self.abort) = (false, false, false);
     }
 
     /// Lends storage for an answer to a link that has needed it before, so that queueing one

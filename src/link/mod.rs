@@ -26,6 +26,7 @@ mod client;
 mod close;
 mod error;
 mod events;
+mod failure;
 mod limits;
 #[expect(
     clippy::module_inception,
@@ -39,12 +40,18 @@ mod remoter;
 mod server;
 mod stats;
 mod table;
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+pub mod tls;
+#[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
+#[path = "tls_off.rs"]
+mod tls;
 
 pub use buffer::Buffer;
 pub use client::Client;
 pub use close::CloseReason;
 pub use error::{ListenerLost, OpenError, TransmitError, TxError, UnknownRemoter};
 pub use events::{ClientEvent, Event, Pause};
+pub use failure::TlsFailure;
 pub use limits::{Limits, LimitsError};
 pub use link::{Link, Received};
 pub use reconnect::Reconnect;

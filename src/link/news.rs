@@ -13,6 +13,8 @@ impl News {
     pub(super) const DRAINED: Self = Self(4);
     /// It is over.
     pub(super) const CLOSED: Self = Self(8);
+    /// The TLS handshake is over.
+    pub(super) const SECURED: Self = Self(16);
 
     pub(super) const fn any(self) -> bool {
         self.0 != 0

@@ -48,6 +48,23 @@ impl Remoter {
     }
 }
 
+/// TLS.
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+impl Remoter {
+    /// Begins a TLS handshake on this connection, plain or not, in which this side is the server.
+    /// What is queued goes out before; what is queued from now on is sent when it is over.
+    ///
+    /// # Errors
+    /// The connection does not stand, or is half closed; a handshake is under way; or received
+    /// bytes are not consumed. It goes on as it was.
+    pub fn start_tls(
+        &mut self,
+        tls: &super::tls::ServerTls,
+    ) -> Result<(), super::tls::StartTlsError> {
+        self.link.start_tls(|| super::tls::Session::server(tls))
+    }
+}
+
 impl Deref for Remoter {
     type Target = Link;
 

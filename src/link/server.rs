@@ -52,6 +52,8 @@ pub struct Server {
     accepts: Accepts,
     table: Table,
     shared: Shared,
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+    tls: Option<super::tls::ServerTls>,
     events: Events<Event>,
     /// Connections the last [`service`](Self::service) has news of.
     ready: Vec<RemoterId>,
@@ -85,6 +87,8 @@ impl Server {
                 limits,
                 ..Shared::default()
             },
+            #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+            tls: None,
             events: Events::default(),
             ready: Vec::new(),
             asked: Vec::new(),
@@ -101,6 +105,21 @@ impl Server {
     pub const fn with_auto_close(mut self, on: bool) -> Self {
         self.auto_close = on;
         self
+    }
+
+    /// Every connection begins with a TLS handshake.
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+    #[must_use]
+    pub fn with_tls(mut self, tls: super::tls::ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Speaks TLS differently from now on, for instance with a new certificate, or not at all.
+    /// Connections that were accepted before go on as they are.
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+    pub fn set_tls(&mut self, tls: Option<super::tls::ServerTls>) {
+        self.tls = tls;
     }
 
     /// Starts to listen. The sockets wake `owner`; outside a Doist that is [`Owner::NONE`]. A

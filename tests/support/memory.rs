@@ -14,6 +14,8 @@ use hio::tyme::Tyme;
 #[derive(Debug)]
 pub(crate) struct MemoryNet {
     now: Tyme,
+    /// Wall time when the clock says zero.
+    pub(crate) epoch: Duration,
     sockets: Vec<Option<Socket>>,
     generations: Vec<u32>,
     groups: Vec<Option<Owner>>,
@@ -22,6 +24,8 @@ pub(crate) struct MemoryNet {
     pub(crate) descriptors: usize,
     /// Bytes that a direction holds.
     pub(crate) capacity: usize,
+    /// No write goes across this many bytes of a direction.
+    pub(crate) split: usize,
     /// Addresses from which no answer ever comes.
     pub(crate) blackholes: Vec<Endpoint>,
     /// Names: look-ups still pending, and the answer.
@@ -63,6 +67,8 @@ enum Kind {
 struct Stream {
     other: Option<Sid>,
     inbox: VecDeque<u8>,
+    /// Bytes that ever came in.
+    taken: usize,
     fin: bool,
     reset: bool,
     shut_send: bool,
@@ -73,12 +79,14 @@ impl Default for MemoryNet {
     fn default() -> Self {
         Self {
             now: Tyme::ZERO,
+            epoch: Duration::from_secs(1_795_132_800), // 2026-11-20
             sockets: Vec::new(),
             generations: Vec::new(),
             groups: Vec::new(),
             next_port: 40_000,
             descriptors: usize::MAX,
             capacity: 64 * 1024,
+            split: 0,
             blackholes: Vec::new(),
             names: BTreeMap::new(),
             accepts_failed: Vec::new(),
@@ -248,7 +256,7 @@ impl Net for MemoryNet {
         self.now
     }
     fn wall(&mut self) -> Duration {
-        self.now.since(Tyme::ZERO)
+        self.epoch + self.now.since(Tyme::ZERO)
     }
     fn entropy(&mut self, out: &mut [u8]) {
         out.fill(7);
@@ -412,7 +420,7 @@ impl Net for MemoryNet {
     }
     fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError> {
         self.calls += 1;
-        let capacity = self.capacity;
+        let (capacity, split) = (self.capacity, self.split);
         let writable = self.at(sid).ok_or(NetError::Stale)?.writable;
         let stream = self.stream(sid)?;
         if stream.shut_send {
@@ -431,7 +439,11 @@ impl Net for MemoryNet {
             self.stream(sid)?.reset = true;
             return Err(NetError::BrokenPipe);
         };
-        let n = data.len().min(capacity.saturating_sub(peer.inbox.len()));
+        let mut n = data.len().min(capacity.saturating_sub(peer.inbox.len()));
+        if peer.taken < split {
+            n = n.min(split - peer.taken);
+        }
+        peer.taken += n;
         peer.inbox.extend(&data[..n]);
         if n > 0 {
             self.wake(other, true, false);
@@ -499,5 +511,13 @@ impl Net for MemoryNet {
             socket.linger_zero = linger == Some(Duration::ZERO);
         }
         Ok(())
+    }
+}
+
+impl MemoryNet {
+    /// Whether bytes wait to be read there.
+    pub(crate) fn has_bytes(&self, sid: Sid) -> bool {
+        self.at(sid)
+            .is_some_and(|s| matches!(&s.kind, Kind::Stream(stream) if !stream.inbox.is_empty()))
     }
 }

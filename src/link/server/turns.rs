@@ -3,6 +3,8 @@
 use super::Server;
 use crate::link::link::{Link, Turn};
 use crate::link::news::News;
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+use crate::link::tls::Session;
 use crate::link::{CloseReason, Event, ListenerLost, Pause, Remoter, RemoterId};
 use crate::net::{Endpoint, Group, Net, NetError, Sid};
 use crate::tyme::Tyme;
@@ -35,6 +37,7 @@ impl Server {
         marks: &mut Vec<Sid>,
     ) -> Result<(), ListenerLost> {
         net.ready(group, marks);
+        self.shared.handshakes = 0;
         let Some(listener) = self.listener else {
             return Ok(());
         };
@@ -105,8 +108,17 @@ impl Server {
     fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme) {
         let mut link = Link::open(sid, tyme, &self.shared.limits);
         link.keep_open(!self.auto_close);
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+        let asks = self.tls.as_ref().is_some_and(|tls| {
+            let deadline = tyme + self.shared.limits.handshake;
+            link.begin_secure(Session::server(tls), deadline) && link.touch()
+        });
         log::debug!("accepted {peer}");
         let id = self.table.insert(sid, peer, link);
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+        if asks {
+            self.asked.push(id);
+        }
         self.shared.stats.opened += 1;
         self.tell(Event::Accepted(id));
     }
@@ -268,10 +280,13 @@ impl Server {
     /// Makes news visible to who looks after the service.
     pub(super) fn show(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.ready.push(id);
+        if news.has(News::SECURED) {
+            self.tell(Event::Secured(id));
+        }
         if news.has(News::RECEIVED) {
             self.tell(Event::Received(id));
         }
-        self.report(id, news, tyme, net);
+        self.report(id, news.without(News::SECURED), tyme, net);
         if news.has(News::CLOSED) {
             self.ended.push(id);
         } else if news.has(News::CUTOFF) {
@@ -286,6 +301,9 @@ impl Server {
 
     /// Events of what is rarer than bytes; a connection that ended makes room for others.
     pub(super) fn report(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
+        if news.has(News::SECURED) {
+            self.tell(Event::Secured(id));
+        }
         if news.has(News::DRAINED) {
             self.tell(Event::Drained(id));
         }

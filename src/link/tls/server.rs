@@ -1,0 +1,246 @@
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::{KeyLog, RootCertStore, ServerConfig};
+
+use super::aside::Aside;
+use super::verify::OfClients;
+use super::{Source, TlsError, Versions, identity, provider, refused_revocations};
+
+/// How a [`Server`](crate::link::Server) speaks TLS. Cheap to clone; clones share their sessions.
+///
+/// From [`builder`](Self::builder), or from an `Arc<rustls::ServerConfig>` of one's own, which is
+/// used as it is: its time and provider are then one's own, too.
+///
+/// ```no_run
+/// use hio::link::{Limits, Server, tls::{Certify, ServerTls}};
+/// use hio::net::{Endpoint, ListenOptions};
+/// let tls = ServerTls::builder()
+///     .certificate("server.pem")
+///     .key("server.key")
+///     .client_ca("ca.pem")
+///     .certify(Certify::Required)
+///     .build()?;
+/// let at: Endpoint = "127.0.0.1:5000".parse()?;
+/// let server = Server::new(at, ListenOptions::default(), Limits::default()).with_tls(tls);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ServerTls {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) aside: Option<Arc<Aside>>,
+    pub(super) tolerant: bool,
+}
+
+/// Whether a server asks its clients for certificates: hio's `certify`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certify {
+    /// It does not.
+    #[default]
+    None,
+    /// It does; those without one are served, too.
+    Optional,
+    /// It does; those without one are not served.
+    Required,
+}
+
+impl ServerTls {
+    /// What it needs is a certificate and its key.
+    pub fn builder() -> ServerTlsBuilder {
+        ServerTlsBuilder::default()
+    }
+
+    /// Takes a FIN without a close_notify for an end like any other, as hio and others never send
+    /// one. Without this it is [`Truncated`](crate::link::CloseReason::Truncated).
+    #[must_use]
+    pub const fn tolerate_missing_close_notify(mut self, on: bool) -> Self {
+        self.tolerant = on;
+        self
+    }
+}
+
+impl From<Arc<ServerConfig>> for ServerTls {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self {
+            config,
+            aside: None,
+            tolerant: false,
+        }
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerTls")
+    }
+}
+
+/// Builds a [`ServerTls`]: hio's `initServerContext`.
+///
+/// Only TLS 1.2 and 1.3 with AEAD ciphers and forward secrecy are spoken, without renegotiation
+/// and without early data. Sessions are resumed from memory, see
+/// [`sessions`](Self::sessions); a resumed one has the identity of the first.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ServerTlsBuilder {
+    certificate: Option<Source>,
+    key: Option<Source>,
+    client_ca: Vec<Source>,
+    revocations: Vec<Source>,
+    certify: Option<Certify>,
+    versions: Versions,
+    alpn: Vec<Vec<u8>>,
+    sessions: Option<usize>,
+    key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl ServerTlsBuilder {
+    /// The server's certificate, followed by those that lead to a root.
+    pub fn certificate(mut self, chain: impl Into<Source>) -> Self {
+        self.certificate = Some(chain.into());
+        self
+    }
+
+    /// The certificate's key: PKCS #8, PKCS #1 or SEC 1.
+    pub fn key(mut self, key: impl Into<Source>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Who may issue certificates for clients. May be called more than once. Clients must then
+    /// have one, unless [`certify`](Self::certify) says otherwise.
+    pub fn client_ca(mut self, ca: impl Into<Source>) -> Self {
+        self.client_ca.push(ca.into());
+        self
+    }
+
+    /// Whether clients are asked for certificates.
+    pub const fn certify(mut self, certify: Certify) -> Self {
+        self.certify = Some(certify);
+        self
+    }
+
+    /// Revocation lists for clients' certificates. May be called more than once. Every certificate
+    /// of a chain but the root's is looked up then, and a list that is missing or out of date
+    /// refuses the client.
+    pub fn revocations(mut self, list: impl Into<Source>) -> Self {
+        self.revocations.push(list.into());
+        self
+    }
+
+    /// The versions to speak. By default both.
+    pub const fn versions(mut self, versions: Versions) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    /// Application protocols, best first. A client that offers others only is refused; one that
+    /// offers none is not.
+    pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many sessions are kept to be resumed; 0 for none. Default 1024, of about 1 KiB each,
+    /// more with client certificates.
+    pub const fn sessions(mut self, most: usize) -> Self {
+        self.sessions = Some(most);
+        self
+    }
+
+    /// Logs the keys of all sessions, so that recorded traffic can be read. Off by default.
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(log);
+        self
+    }
+
+    /// Reads the files and checks that everything fits together.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds something else, a key that is not the certificate's,
+    /// or settings that contradict each other.
+    pub fn build(self) -> Result<ServerTls, TlsError> {
+        let need = |what| move || TlsError::Needed { what };
+        let certificate = self
+            .certificate
+            .as_ref()
+            .ok_or_else(need("a certificate"))?;
+        let key = self.key.as_ref().ok_or_else(need("a private key"))?;
+        let (chain, private) = (certificate.certificates("certificate")?, key.key()?);
+        let aside = Arc::new(Aside::default());
+        let builder = ServerConfig::builder_with_details(provider(), aside.clone())
+            .with_protocol_versions(self.versions.supported())?;
+        let builder = match self.verifier(&aside)? {
+            None => builder.with_no_client_auth(),
+            Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
+        };
+        let mut config = builder
+            .with_single_cert(chain, private)
+            .map_err(|e| identity(e, certificate, key))?;
+        config.alpn_protocols = self.alpn;
+        match self.sessions.unwrap_or(SESSIONS) {
+            0 => {
+                config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+            }
+            most => config.session_storage = ServerSessionMemoryCache::new(most),
+        }
+        if let Some(log) = self.key_log {
+            config.key_log = log;
+        }
+        Ok(ServerTls {
+            config: Arc::new(config),
+            aside: Some(aside),
+            tolerant: false,
+        })
+    }
+
+    fn verifier(&self, aside: &Arc<Aside>) -> Result<Option<OfClients>, TlsError> {
+        let certify = self.certify.unwrap_or(match self.client_ca.is_empty() {
+            true => Certify::None,
+            false => Certify::Required,
+        });
+        match (certify, self.client_ca.is_empty()) {
+            (Certify::None, true) if self.revocations.is_empty() => return Ok(None),
+            (Certify::None, true) => {
+                return Err(TlsError::Contradiction(
+                    "revocation lists are given, but clients are not asked for certificates",
+                ));
+            }
+            (Certify::None, false) => {
+                return Err(TlsError::Contradiction(
+                    "a client CA is given, but clients are not to be asked for certificates",
+                ));
+            }
+            (_, true) => {
+                let what = "a CA for the clients' certificates";
+                return Err(TlsError::Needed { what });
+            }
+            (_, false) => {}
+        }
+        let mut roots = RootCertStore::empty();
+        for ca in &self.client_ca {
+            ca.trust(&mut roots)?;
+        }
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        for list in &self.revocations {
+            builder = builder.with_crls(list.revocations()?);
+        }
+        if !self.revocations.is_empty() {
+            builder = builder.enforce_revocation_expiration();
+        }
+        if certify == Certify::Optional {
+            builder = builder.allow_unauthenticated();
+        }
+        let verifier = builder.build();
+        let verifier = verifier.map_err(|e| refused_revocations(&self.revocations, &e))?;
+        Ok(Some(OfClients {
+            inner: verifier,
+            aside: aside.clone(),
+        }))
+    }
+}
+
+/// Sessions kept by default.
+const SESSIONS: usize = 1024;
