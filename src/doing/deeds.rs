@@ -164,6 +164,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
         Id::new(self.list(Options::default(), name, Box::new(Plain(doer))))
     }
 
+    /// Adds a doer with hio's `temp`, seen as [`Cx::temp`], to the first list.
+    pub fn add_temp<D: Doer<A> + Send + 'static>(&mut self, doer: D) -> Id<D> {
+        let options = Options {
+            temp: true,
+            ..Options::default()
+        };
+        Id::new(self.list(options, None, Box::new(Plain(doer))))
+    }
+
     /// Adds a doer that lives on a part of the state to the first list.
     pub fn add_on<B, F, D>(&mut self, lens: F, doer: D) -> Id<D>
     where
