@@ -1,9 +1,11 @@
 //! Goal: what was found broken once stays mended. Method: the smallest program that showed it.
 
+use hio::doers::EchoServerDoer;
 use hio::doing::prelude::*;
-use hio::doing::{Budget, Pipe, Step};
+use hio::doing::{Budget, Due, Pipe, Step};
 use hio::link::{Limits, OpenError, Server};
 use hio::net::{Endpoint, ListenOptions, MioNet, NetError, Owner};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::time::Duration;
 
@@ -79,4 +81,42 @@ fn a_pipe_forgets_who_waited_and_ended() {
     assert_eq!(doist.run(&mut NullNet::default()).unwrap(), Outcome::Done);
     let waiting = format!("{:?}", doist.app).matches("DoerId").count();
     assert!(waiting < 1000, "{waiting} of 10 000 who are gone");
+}
+
+/// A server that stops at its budget says so by a mark in the net. A host that asked `due` was told
+/// `Idle`, slept on the net's descriptor, and no edge ever came: what the peer had sent lay there.
+#[test]
+#[cfg(unix)]
+fn a_host_is_told_of_what_a_budget_left_over() {
+    let mut net = MioNet::new().unwrap();
+    let mut doist = Doist::new(());
+    let echo = doist.add(EchoServerDoer::new(server(Endpoint::host("127.0.0.1", 0))));
+    doist.enter(&mut net).unwrap();
+    assert_eq!(doist.recur(&mut net).unwrap(), Step::More);
+    let at = doist.get(echo).unwrap().server().ha().addr().unwrap();
+    let mut peer = TcpStream::connect(at).unwrap();
+    peer.write_all(&[7; 200_000]).unwrap(); // at 64 KiB a service
+    peer.set_nonblocking(true).unwrap();
+    let mut outer = mio::Poll::new().unwrap();
+    let mut watched = mio::unix::SourceFd(&net.poll_fd().unwrap());
+    let (token, read) = (mio::Token(0), mio::Interest::READABLE);
+    outer
+        .registry()
+        .register(&mut watched, token, read)
+        .unwrap();
+    let mut events = mio::Events::with_capacity(8);
+    let (mut back, mut buffer) = (0, vec![0; 1 << 20]);
+    while back < 200_000 {
+        doist.advance(&mut net, Duration::ZERO).unwrap();
+        match peer.read(&mut buffer) {
+            Ok(n) => back += n,
+            Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock),
+        }
+        if back < 200_000 && doist.due() != Due::Now {
+            let patience = Some(Duration::from_secs(2));
+            outer.poll(&mut events, patience).unwrap();
+            assert!(!events.is_empty(), "slept on {back} of 200 000");
+        }
+    }
+    doist.exit(&mut net).unwrap();
 }

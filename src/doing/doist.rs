@@ -75,7 +75,8 @@ pub enum Outcome {
 /// When an embedded Doist wants its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// The next tick has something to do.
+    /// The next tick has something to do, or a socket is ready already: [`Doist::advance`] at once
+    /// serves what is ready, and takes the tick when it is time for it.
     Now,
     /// The first tick with something to do is the one that reaches this tyme.
     At(Tyme),
