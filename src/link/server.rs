@@ -28,6 +28,34 @@ use crate::tyme::Tyme;
 /// happens. Between services nothing need be done before [`due`](Self::due), unless the net has
 /// marks for the group's owner.
 ///
+/// # Outside a Doist
+/// a service that stops at a limit leaves a mark, and no event of the net follows it. A loop of
+/// your own therefore gives the server an owner of its own and looks at [`Net::woken`] before it
+/// sleeps:
+///
+/// ```
+/// use hio::link::{Limits, Server};
+/// use hio::net::{Endpoint, ListenOptions, MioNet, Net, Owner};
+/// use hio::tyme::Tyme;
+///
+/// fn turn(server: &mut Server, net: &mut MioNet) -> Result<(), Box<dyn std::error::Error>> {
+///     let (mut woken, now) = (Vec::new(), net.now());
+///     net.woken(&mut woken);
+///     net.poll(if woken.is_empty() { server.due(now) } else { Tyme::ZERO })?;
+///     let now = net.now();
+///     server.service_each(now, net, |ix| if ix.echo().is_err() { ix.abort() })?;
+///     Ok(())
+/// }
+///
+/// let mut net = MioNet::new()?;
+/// let at = Endpoint::host("127.0.0.1", 0);
+/// let mut server = Server::new(at, ListenOptions::default(), Limits::default());
+/// server.open(&mut net, Owner(1))?;
+/// # std::net::TcpStream::connect(server.ha().addr().ok_or("tcp")?)?;
+/// turn(&mut server, &mut net)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # When a peer ends its side
 /// it still gets what is queued. Once that is sent and everything received was consumed, the
 /// connection is closed; [`Link::hold`](super::Link::hold) and [`with_auto_close`](Self::with_auto_close) change it.
@@ -122,8 +150,8 @@ impl Server {
         self.tls = tls;
     }
 
-    /// Starts to listen. The sockets wake `owner`; outside a Doist that is [`Owner::NONE`]. A
-    /// server that is open is closed first.
+    /// Starts to listen. The sockets wake `owner`; [`Owner::NONE`] is nobody, for programs that
+    /// serve again and again without waiting. A server that is open is closed first.
     ///
     /// A host name must be one that the net knows at once, as `localhost`; it listens on the first
     /// of its addresses that can be listened on, and on that one when it is opened again.
