@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use cast::{App, Clumsy, Flaky, Pace, Pinger};
 use hio::doers::EchoServerDoer;
-use hio::doing::prelude::{Doist, Fault, Net, Outcome, Tyme};
-use hio::doing::{Due, Restarts, Step};
+use hio::doing::prelude::{Doist, Fault, Net, Outcome};
+use hio::doing::{Restarts, Step};
 use hio::link::tls::{ClientTls, ServerTls};
 use hio::link::{Limits, Server};
 use hio::net::{Endpoint, ListenOptions, MioNet};
@@ -139,11 +139,7 @@ fn play(doist: &mut Doist<App>, net: &mut MioNet) -> Result<(), Fault> {
             screen.summary(&doist.app);
             return Ok(());
         }
-        let due = match doist.due() {
-            Due::Now => now,
-            Due::At(tyme) => start + (tyme - Tyme::ZERO),
-            Due::Idle => frame,
-        };
+        let due = doist.slack().map_or(frame, |slack| now + slack);
         net.poll(due.min(frame))?;
     }
 }

@@ -112,11 +112,70 @@ fn a_host_is_told_of_what_a_budget_left_over() {
             Ok(n) => back += n,
             Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock),
         }
-        if back < 200_000 && doist.due() != Due::Now {
+        if back < 200_000 && doist.slack() != Some(Duration::ZERO) {
+            assert_ne!(doist.due(), Due::Now);
             let patience = Some(Duration::from_secs(2));
             outer.poll(&mut events, patience).unwrap();
             assert!(!events.is_empty(), "slept on {back} of 200 000");
         }
     }
     doist.exit(&mut net).unwrap();
+}
+
+/// Loops that slept until `due` turned round and round for a tock before each run: what is due at
+/// a tick runs when there is credit for it.
+#[test]
+fn a_host_that_advances_sleeps_until_there_is_something_to_do() {
+    let mut net = NullNet::default();
+    let ms = Duration::from_millis;
+    let mut doist = Doist::new(0).with_tock(ms(10)).with_limit(ms(1000));
+    assert_eq!(doist.slack(), None);
+    doist.add(doify(|_, cx: &mut Cx<'_, u32>| {
+        *cx.app += 1;
+        Ok(After(Duration::from_millis(100)))
+    }));
+    doist.enter(&mut net).unwrap();
+    assert_eq!(doist.slack(), Some(ms(10)));
+    doist.advance(&mut net, ms(4)).unwrap();
+    assert_eq!((doist.slack(), doist.app), (Some(ms(6)), 0));
+    let mut calls = 1;
+    loop {
+        let slack = doist.slack().unwrap();
+        calls += 1;
+        if doist.advance(&mut net, slack).unwrap().step != Step::More {
+            break;
+        }
+    }
+    assert_eq!(
+        (doist.app, calls),
+        (10, 12),
+        "one call a run, and one for the limit"
+    );
+    assert_eq!(doist.tyme(), Tyme::from_secs(1));
+
+    let mut rare = Doist::new(()).with_tock(ms(10));
+    rare.add(doify(|_, _: &mut Cx<'_>| Ok(After(Duration::from_secs(1)))));
+    rare.enter(&mut net).unwrap();
+    rare.recur(&mut net).unwrap();
+    let slack = rare.slack().unwrap();
+    assert_eq!(slack, ms(250), "more would be dropped");
+    assert_eq!(rare.advance(&mut net, slack).unwrap().dropped, ms(0));
+}
+
+#[test]
+fn a_host_that_nothing_waits_for_has_no_slack_to_count() {
+    let mut net = NullNet::default();
+    let mut doist = Doist::new(()).with_tock(Duration::from_millis(10));
+    let id = doist.add(doify(|_, _: &mut Cx<'_>| Ok(Park(Tyme::NEVER))));
+    doist.enter(&mut net).unwrap();
+    doist.recur(&mut net).unwrap();
+    assert_eq!(doist.slack(), None);
+    doist.wake(id);
+    assert_eq!(
+        doist.slack(),
+        Some(doist.tock()),
+        "woken by hand: at the tick"
+    );
+    doist.stop_handle().stop();
+    assert_eq!(doist.slack(), Some(Duration::ZERO));
 }

@@ -21,6 +21,9 @@ use crate::tyme::{Tyme, TymeError, Tymist, duration_from_secs};
 /// [`recur_within`](Self::recur_within) or [`advance`](Self::advance) from your own loop, as long
 /// as they say `More`, then [`exit`](Self::exit).
 ///
+/// Doers are known to a net by their ids, which other Doists give out, too: one net serves one
+/// Doist at a time.
+///
 /// `A` is the program's own state, `app`, that all doers are handed.
 pub struct Doist<A: 'static = ()> {
     /// The program's own state.
@@ -44,6 +47,8 @@ pub struct Doist<A: 'static = ()> {
     pub(super) added: bool,
     /// A pass was cut by a budget.
     pub(super) cut: bool,
+    /// Sockets that can be served between two ticks were ready after the last step.
+    pub(super) left: bool,
     pub(super) owners: Vec<Owner>,
     /// Time handed to `advance` that is not yet a tock.
     pub(super) credit: Duration,
@@ -177,6 +182,7 @@ impl<A: 'static> Doist<A> {
             entered: false,
             added: false,
             cut: false,
+            left: false,
             owners: Vec::new(),
             credit: Duration::ZERO,
             advance_at_most: Duration::from_millis(250),
@@ -530,8 +536,10 @@ impl<A: 'static> Doist<A> {
         self.stop.clone()
     }
 
-    /// When it wants its next step. For loops of your own: so long they may sleep, provided they
-    /// watch the net's [`poll_fd`](Net::poll_fd) meanwhile.
+    /// When it wants its next step, in tyme. Loops of your own that step with
+    /// [`recur`](Self::recur) may sleep so long, provided they watch the net's
+    /// [`poll_fd`](Net::poll_fd) meanwhile; those that step with [`advance`](Self::advance) ask
+    /// [`slack`](Self::slack).
     #[must_use]
     pub fn due(&self) -> Due {
         if !self.entered {

@@ -22,6 +22,7 @@ impl<A: 'static> Doist<A> {
         self.entered = true;
         self.added = false;
         self.cut = false;
+        self.left = false;
         self.hub.stop = false;
         self.hub.attention = false;
         self.start = self.tyme();
@@ -75,7 +76,7 @@ impl<A: 'static> Doist<A> {
         match self.tick(1) {
             Some(outcome) => self.finish(outcome, net).map(Step::Ended),
             None => {
-                self.hear(net); // what a budget left over: no event of the net will tell of it
+                self.left = self.hear(net); // what a budget left over: no event of the net will tell of it
                 Ok(Step::More)
             }
         }
@@ -113,6 +114,34 @@ impl<A: 'static> Doist<A> {
         })
     }
 
+    /// How long a host that steps with [`advance`](Self::advance) may sleep before the next call,
+    /// if it watches the net's [`poll_fd`](Net::poll_fd) meanwhile; `None` is until that is ready.
+    ///
+    /// Zero when a socket is ready already, and never more than `advance` takes at once. What is due at a tick is run when there is credit for
+    /// that tick, a tock after the tick before, and not earlier: so [`due`](Self::due) alone does
+    /// not tell.
+    #[must_use]
+    pub fn slack(&self) -> Option<Duration> {
+        if !self.entered {
+            return None;
+        }
+        if self.stop.is_set() || (self.left && self.wake == Wake::Now) {
+            return Some(Duration::ZERO);
+        }
+        let doers = match self.added || self.cut {
+            true => Some(1),
+            false => {
+                let soonest = self.deeds.soonest_in(&self.hub);
+                self.tymist.ticks_to(soonest).map(|n| n.saturating_add(1))
+            }
+        };
+        let limit = self.limit.map(|limit| self.start + limit);
+        let limit = limit.and_then(|limit| self.tymist.ticks_to(limit));
+        let ticks = doers.into_iter().chain(limit.map(|n| n.max(1))).min()?;
+        let span = self.tymist.after(ticks) - self.tyme();
+        Some(span.saturating_sub(self.credit).min(self.advance_at_most))
+    }
+
     /// A wake pass, when something is ready between two ticks.
     fn between(&mut self, net: &mut dyn Net) -> Result<Step, Fault> {
         if self.stop.is_set() {
@@ -126,7 +155,9 @@ impl<A: 'static> Doist<A> {
             if let Some(outcome) = self.over() {
                 return self.finish(outcome, net).map(Step::Ended);
             }
-            self.hear(net); // as after a tick's pass
+            self.left = self.hear(net); // as after a tick's pass
+        } else {
+            self.left = false;
         }
         Ok(Step::More)
     }
