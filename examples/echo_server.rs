@@ -29,7 +29,7 @@ Echoes what its clients send.
 
     echo_server --addr HOST:PORT | --unix PATH [OPTIONS]
 
-    --addr HOST:PORT    listen on TCP; :PORT is all interfaces, port 0 picks one
+    --addr HOST:PORT    listen on TCP; :PORT is all IPv4 interfaces, port 0 picks one
     --unix PATH         listen on a Unix socket
     --tls               speak TLS; needs --cert and --key
     --cert PEM          the server's certificate, and those that lead to a root

@@ -309,7 +309,8 @@ impl Client {
 
     /// When a service is needed next although nothing is ready: `tyme` itself when there is work
     /// to do now or the connection has ended in [`service_sends`](Self::service_sends),
-    /// [`Tyme::NEVER`] when only readiness counts.
+    /// [`Tyme::NEVER`] when only readiness counts. Outside a Doist, see
+    /// [`Server`](super::Server#outside-a-doist) for what a limit left over.
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
         match &self.phase {
