@@ -21,9 +21,9 @@ use std::sync::mpsc::channel;
 
 use hio::doers::EachServerDoer;
 use hio::doing::prelude::*;
-use hio::link::tls::ServerTls;
-use hio::link::{Limits, Remoter, Server};
-use hio::net::{Endpoint, ListenOptions, MioNet};
+use hio::link::tls::{ClientTls, ServerTls};
+use hio::link::{Client, Limits, Remoter, Server};
+use hio::net::{ConnectOptions, Endpoint, ListenOptions, MioNet, Net, Owner};
 
 use foreign::{Program, echo_client, echo_server, end_well, has, hio_python, plain_python, script};
 use pki::Pki;
@@ -298,9 +298,46 @@ fn b7_gnutls_servers() {
         let mut server = Foreign::start(&mut command);
         drop(server.0.stdout.take());
         listening(&port);
-        let more = ["--conns", "3", "--count", "50", "--size", "1000"];
-        our_client(&files, &port, mutual, &more);
+        our_lines(&files, &port, version, mutual);
     }
+}
+
+/// Our client against a server that echoes lines of text only.
+fn our_lines(files: &Certificates, port: &str, version: &str, mutual: bool) {
+    let mut tls = ClientTls::builder()
+        .ca(files.file("ca.pem"))
+        .name("localhost");
+    if mutual {
+        tls = tls
+            .certificate(files.file("client.pem"))
+            .key(files.file("client.key"));
+    }
+    let tls = tls.build().expect("good files");
+    let to = Endpoint::host("127.0.0.1", port.parse().expect("a port"));
+    let mut net = MioNet::new().expect("a net");
+    let limits = Limits::default();
+    let mut client = Client::new(to, ConnectOptions::default(), limits).with_tls(tls);
+    client
+        .open(net.now(), &mut net, Owner::NONE)
+        .expect("good limits");
+    for line in lines().iter().take(50) {
+        let line = format!("{line}\n");
+        client.tx(line.as_bytes()).expect("room");
+        for _ in 0..500 {
+            let soon = net.now() + std::time::Duration::from_millis(20);
+            client.service(net.now(), &mut net);
+            assert_eq!(client.closed(), None);
+            if client.rx().len() >= line.len() {
+                break;
+            }
+            net.poll(soon).expect("polling works");
+        }
+        assert_eq!(client.rx(), line.as_bytes());
+        client.consume(usize::MAX);
+    }
+    let spoken = client.link().tls().expect("it is secured").version_name();
+    assert_eq!(spoken, format!("TLSv{version}"));
+    client.close(&mut net);
 }
 
 /// A script that has the command line of `tls_peer.py`, both ways.
