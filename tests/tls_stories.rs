@@ -5,7 +5,7 @@
 mod support;
 
 use hio::link::tls::{AltName, Certify, ClientTls, ServerTls, Versions};
-use hio::link::{Client, ClientEvent, CloseReason, Event, Limits, Remoter, Server};
+use hio::link::{Client, ClientEvent, CloseReason, Event, Limits, Remoter, Server, TlsFailure};
 use hio::net::{ConnectOptions, ListenOptions, Net, Owner};
 use hio::tyme::Tyme;
 use support::pki::Pki;
@@ -116,6 +116,32 @@ fn events_tell_when_it_is_secured() {
         assert!(client.connected());
         let id = server.ids()[0];
         assert_eq!(server.get(id).unwrap().rx(), b"hello");
+        server.close(world.net.as_mut());
+    });
+}
+
+#[test]
+fn an_address_is_a_name_and_a_path_is_none() {
+    let pki = Pki::new();
+    everywhere(|world| {
+        let mut server = server(world, pki.server_tls(), Limits::default());
+        let unnamed = ClientTls::builder().ca(pki.ca.as_bytes()).build().unwrap();
+        let mut client = client(world, &server, unnamed, Limits::default());
+        client.tx(b"x").unwrap();
+        let mut ends = Vec::new();
+        world.until("an echo or an end", |tyme, net| {
+            client.service(tyme, net);
+            serve(&mut server, tyme, net);
+            ends.extend(client_reasons(&mut client));
+            client.rx() == b"x" || !ends.is_empty()
+        });
+        let wanted = match (world.tcp, world.name) {
+            (false, _) => Some(CloseReason::Tls(TlsFailure::BadName)),
+            (true, "tcp v6") => Some(CloseReason::Tls(TlsFailure::WrongAddress)),
+            _ => None,
+        };
+        assert_eq!(ends.first().copied(), wanted);
+        client.close(world.net.as_mut());
         server.close(world.net.as_mut());
     });
 }
