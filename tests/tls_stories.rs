@@ -127,7 +127,7 @@ fn an_address_is_a_name_and_a_path_is_none() {
         let mut server = server(world, pki.server_tls(), Limits::default());
         let unnamed = ClientTls::builder().ca(pki.ca.as_bytes()).build().unwrap();
         let mut client = client(world, &server, unnamed, Limits::default());
-        client.tx(b"x").unwrap();
+        let _ = client.tx(b"x"); // a Unix socket may have connected already, in vain
         let mut ends = Vec::new();
         world.until("an echo or an end", |tyme, net| {
             client.service(tyme, net);
@@ -190,14 +190,14 @@ fn b2_client_certificates_none_optional_required() {
                 match (certify, shows) {
                     (Certify::Required, false) => {
                         assert_eq!(closed.len(), 1, "{what}");
-                        let alert = hio::link::TlsFailure::Alert(116);
-                        let twelve = hio::link::TlsFailure::Alert(40);
+                        let alert = TlsFailure::Alert(116);
+                        let twelve = TlsFailure::Alert(40);
                         assert!(
                             [CloseReason::Tls(alert), CloseReason::Tls(twelve)]
                                 .contains(&closed[0]),
                             "{what}: {closed:?}"
                         );
-                        let none = CloseReason::Tls(hio::link::TlsFailure::NoCertificate);
+                        let none = CloseReason::Tls(TlsFailure::NoCertificate);
                         assert_eq!(reasons(&mut server), [none], "{what}");
                     }
                     (Certify::None, _) | (_, false) => assert_eq!(seen, Some(None), "{what}"),
