@@ -388,8 +388,8 @@ impl Server {
     /// Accepts, and serves every connection that is ready or was asked something: receives, calls
     /// `each` when there is news, sends. Then ends those that are out of time.
     ///
-    /// `each` is called when bytes were received, a queue that waited was sent, the peer ended
-    /// its side, or the connection is over. The call with [`Link::closed`](super::Link::closed) is the last for that
+    /// `each` is called when bytes were received, a queue that waited was sent, a TLS handshake is
+    /// over, the peer ended its side, or the connection is over. The call with [`Link::closed`](super::Link::closed) is the last for that
     /// connection, and every connection gets it, unless it is removed or the server closed; it is
     /// reaped afterwards.
     ///
