@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example echo_client -- --addr 127.0.0.1:5000 --conns 50 --count 1000
+//! cargo run --release --example echo_client -- --addr 127.0.0.1:5000 --tls --ca ca.pem --name localhost
 //! ```
 //!
 //! Every message of every connection has content of its own. One JSON line tells how it went; the
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use common::Usage;
 use hio::doing::prelude::*;
+use hio::link::tls::ClientTls;
 use hio::link::{Client, Limits, TxError};
 use hio::net::{ConnectOptions, Endpoint, MioNet};
 use lexopt::prelude::*;
@@ -28,9 +30,13 @@ Sends messages to an echo server and verifies what comes back.
     --conns C           connections at once (default: 1)
     --count N           messages on each, one after the other (default: 1)
     --size B            bytes of a message (default: 64)
+    --tls               speak TLS 1.2 or 1.3, with
+    --ca PEM                the authority that the server's certificate must come from,
+    --name HOST             the name it must have (default: the host of --addr),
+    --cert PEM --key PEM    and a certificate of one's own
 
 Prints one JSON line with messages (of all connections), bytes, mismatches, lost (connections),
-seconds and rate (messages a second).";
+seconds and rate (messages a second); with TLS also its version and cipher.";
 
 /// What the command line asks for.
 struct Options {
@@ -38,6 +44,7 @@ struct Options {
     conns: u64,
     count: u64,
     size: usize,
+    tls: Option<ClientTls>,
 }
 
 /// How it goes: the state that all callers share.
@@ -47,6 +54,8 @@ struct Totals {
     bytes: u64,
     mismatches: u64,
     lost: u64,
+    /// Version and cipher.
+    tls: Option<(&'static str, &'static str)>,
 }
 
 /// One connection: a message, its echo, the next message.
@@ -61,6 +70,8 @@ struct Caller {
     queued: usize,
     back: usize,
     differs: bool,
+    /// All came back, and TLS is being ended in order.
+    leaving: bool,
 }
 
 impl Caller {
@@ -97,6 +108,17 @@ impl Caller {
             self.prepare();
         }
     }
+
+    /// Ends the connection. With TLS the server is told, so that it does not take it for cut off.
+    fn leave(&mut self, totals: &mut Totals) -> Next {
+        let Some(tls) = self.client.link().tls() else {
+            return Done(true);
+        };
+        totals.tls = tls.cipher().map(|cipher| (tls.version_name(), cipher));
+        self.leaving = true;
+        self.client.drain();
+        Again
+    }
 }
 
 impl Doer<Totals> for Caller {
@@ -108,11 +130,18 @@ impl Doer<Totals> for Caller {
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
         self.client.service(tyme, cx.net);
+        if self.leaving {
+            return Ok(match self.client.closed() {
+                // However the server ends its side: every byte has been verified.
+                Some(_) => Done(true),
+                None => Park(self.client.due(tyme)),
+            });
+        }
         if !self.client.rx().is_empty() {
             self.receive(cx.app);
         }
         if self.done == self.count && self.client.connected() {
-            return Ok(Done(true));
+            return Ok(self.leave(cx.app));
         }
         if self.client.connected() && self.queued < self.message.len() {
             self.send();
@@ -142,8 +171,12 @@ fn call(options: Options) -> Result<(), Fault> {
     let mut doist = Doist::new(Totals::default());
     for number in 0..options.conns {
         let to = options.to.clone();
+        let client = Client::new(to, ConnectOptions::default(), Limits::default());
         doist.add(Caller {
-            client: Client::new(to, ConnectOptions::default(), Limits::default()),
+            client: match options.tls.clone() {
+                Some(tls) => client.with_tls(tls),
+                None => client,
+            },
             number,
             count: options.count,
             done: 0,
@@ -151,6 +184,7 @@ fn call(options: Options) -> Result<(), Fault> {
             queued: 0,
             back: 0,
             differs: false,
+            leaving: false,
         });
     }
     let start = net.now();
@@ -161,8 +195,11 @@ fn call(options: Options) -> Result<(), Fault> {
 /// The JSON line, and an error when something was wrong.
 fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
     let seconds = took.as_secs_f64();
+    let tls = t.tls.map_or(String::new(), |(version, cipher)| {
+        format!(",\"version\":\"{version}\",\"cipher\":\"{cipher}\"")
+    });
     println!(
-        "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}}}",
+        "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}{tls}}}",
         t.messages,
         t.bytes,
         t.mismatches,
@@ -178,6 +215,7 @@ fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
 
 fn options() -> Result<Options, Usage> {
     let (mut to, mut conns, mut count, mut size) = (None, 1, 1, 64);
+    let mut files = common::TlsFiles::default();
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
@@ -186,6 +224,11 @@ fn options() -> Result<Options, Usage> {
             Long("conns") => conns = args.value()?.parse()?,
             Long("count") => count = args.value()?.parse()?,
             Long("size") => size = args.value()?.parse()?,
+            Long("tls") => files.wanted = true,
+            Long("ca") => files.ca = Some(args.value()?.into()),
+            Long("name") => files.name = Some(args.value()?.string()?),
+            Long("cert") => files.certificate = Some(args.value()?.into()),
+            Long("key") => files.key = Some(args.value()?.into()),
             Short('h') | Long("help") => return Err(Usage::Help),
             other => return Err(other.unexpected().into()),
         }
@@ -199,5 +242,6 @@ fn options() -> Result<Options, Usage> {
         conns,
         count,
         size,
+        tls: files.client()?,
     })
 }
