@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example echo_client -- --addr 127.0.0.1:5000 --conns 50 --count 1000
-//! cargo run --release --example echo_client -- --addr 127.0.0.1:5000 --tls --ca ca.pem --name localhost
+//! cargo run --release --example echo_client -- --addr localhost:5001 --tls --ca ca.pem
 //! ```
 //!
 //! Every message of every connection has content of its own. One JSON line tells how it went; the
@@ -10,6 +10,7 @@
 
 mod common;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,16 +28,17 @@ Sends messages to an echo server and verifies what comes back.
 
     --addr HOST:PORT    call over TCP
     --unix PATH         call over a Unix socket
+    --tls               speak TLS; needs --ca
+    --ca PEM            who may vouch for the server
+    --name HOST         the name that the server's certificate must have (default: the dialled one)
+    --cert PEM          the client's certificate, and those that lead to a root
+    --key PEM           its key
     --conns C           connections at once (default: 1)
     --count N           messages on each, one after the other (default: 1)
     --size B            bytes of a message (default: 64)
-    --tls               speak TLS 1.2 or 1.3, with
-    --ca PEM                the authority that the server's certificate must come from,
-    --name HOST             the name it must have (default: the host of --addr),
-    --cert PEM --key PEM    and a certificate of one's own
 
 Prints one JSON line with messages (of all connections), bytes, mismatches, lost (connections),
-seconds and rate (messages a second); with TLS also its version and cipher.";
+seconds and rate (messages a second).";
 
 /// What the command line asks for.
 struct Options {
@@ -54,8 +56,6 @@ struct Totals {
     bytes: u64,
     mismatches: u64,
     lost: u64,
-    /// Version and cipher.
-    tls: Option<(&'static str, &'static str)>,
 }
 
 /// One connection: a message, its echo, the next message.
@@ -70,8 +70,6 @@ struct Caller {
     queued: usize,
     back: usize,
     differs: bool,
-    /// All came back, and TLS is being ended in order.
-    leaving: bool,
 }
 
 impl Caller {
@@ -108,17 +106,6 @@ impl Caller {
             self.prepare();
         }
     }
-
-    /// Ends the connection. With TLS the server is told, so that it does not take it for cut off.
-    fn leave(&mut self, totals: &mut Totals) -> Next {
-        let Some(tls) = self.client.link().tls() else {
-            return Done(true);
-        };
-        totals.tls = tls.cipher().map(|cipher| (tls.version_name(), cipher));
-        self.leaving = true;
-        self.client.drain();
-        Again
-    }
 }
 
 impl Doer<Totals> for Caller {
@@ -130,18 +117,19 @@ impl Doer<Totals> for Caller {
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Totals>) -> Result<Next, Fault> {
         self.client.service(tyme, cx.net);
-        if self.leaving {
-            return Ok(match self.client.closed() {
-                // However the server ends its side: every byte has been verified.
-                Some(_) => Done(true),
-                None => Park(self.client.due(tyme)),
-            });
-        }
         if !self.client.rx().is_empty() {
             self.receive(cx.app);
         }
         if self.done == self.count && self.client.connected() {
-            return Ok(self.leave(cx.app));
+            if !self.client.link().secured() {
+                return Ok(Done(true));
+            }
+            // TLS has an end of its own, and the server is to see it.
+            self.client.drain();
+            self.client.service_sends(tyme, cx.net);
+        }
+        if self.done == self.count && !self.client.opened() {
+            return Ok(Done(true));
         }
         if self.client.connected() && self.queued < self.message.len() {
             self.send();
@@ -171,12 +159,12 @@ fn call(options: Options) -> Result<(), Fault> {
     let mut doist = Doist::new(Totals::default());
     for number in 0..options.conns {
         let to = options.to.clone();
-        let client = Client::new(to, ConnectOptions::default(), Limits::default());
+        let mut client = Client::new(to, ConnectOptions::default(), Limits::default());
+        if let Some(tls) = &options.tls {
+            client = client.with_tls(tls.clone());
+        }
         doist.add(Caller {
-            client: match options.tls.clone() {
-                Some(tls) => client.with_tls(tls),
-                None => client,
-            },
+            client,
             number,
             count: options.count,
             done: 0,
@@ -184,7 +172,6 @@ fn call(options: Options) -> Result<(), Fault> {
             queued: 0,
             back: 0,
             differs: false,
-            leaving: false,
         });
     }
     let start = net.now();
@@ -195,11 +182,8 @@ fn call(options: Options) -> Result<(), Fault> {
 /// The JSON line, and an error when something was wrong.
 fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
     let seconds = took.as_secs_f64();
-    let tls = t.tls.map_or(String::new(), |(version, cipher)| {
-        format!(",\"version\":\"{version}\",\"cipher\":\"{cipher}\"")
-    });
     println!(
-        "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}{tls}}}",
+        "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}}}",
         t.messages,
         t.bytes,
         t.mismatches,
@@ -215,20 +199,20 @@ fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
 
 fn options() -> Result<Options, Usage> {
     let (mut to, mut conns, mut count, mut size) = (None, 1, 1, 64);
-    let mut files = common::TlsFiles::default();
+    let (mut wanted, mut tls) = (false, Tls::default());
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("addr") => to = Some(common::tcp(&args.value()?)?),
             Long("unix") => to = Some(Endpoint::unix(args.value()?)),
+            Long("tls") => wanted = true,
+            Long("ca") => tls.ca = Some(args.value()?.into()),
+            Long("name") => tls.name = Some(args.value()?.string()?),
+            Long("cert") => tls.cert = Some(args.value()?.into()),
+            Long("key") => tls.key = Some(args.value()?.into()),
             Long("conns") => conns = args.value()?.parse()?,
             Long("count") => count = args.value()?.parse()?,
             Long("size") => size = args.value()?.parse()?,
-            Long("tls") => files.wanted = true,
-            Long("ca") => files.ca = Some(args.value()?.into()),
-            Long("name") => files.name = Some(args.value()?.string()?),
-            Long("cert") => files.certificate = Some(args.value()?.into()),
-            Long("key") => files.key = Some(args.value()?.into()),
             Short('h') | Long("help") => return Err(Usage::Help),
             other => return Err(other.unexpected().into()),
         }
@@ -237,11 +221,42 @@ fn options() -> Result<Options, Usage> {
     if conns == 0 || size == 0 {
         return Err(Usage::wrong("--conns and --size must be at least 1"));
     }
+    let tls = match (wanted, tls == Tls::default()) {
+        (true, _) => Some(tls.build()?),
+        (false, true) => None,
+        (false, false) => return Err(Usage::wrong("--ca, --name, --cert and --key are for --tls")),
+    };
     Ok(Options {
         to,
         conns,
         count,
         size,
-        tls: files.client()?,
+        tls,
     })
+}
+
+/// The files of TLS, and a name.
+#[derive(Default, PartialEq)]
+struct Tls {
+    ca: Option<PathBuf>,
+    name: Option<String>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl Tls {
+    fn build(self) -> Result<ClientTls, Usage> {
+        let ca = self.ca.ok_or_else(|| Usage::wrong("--tls needs --ca"))?;
+        let mut builder = ClientTls::builder().ca(ca);
+        if let Some(cert) = self.cert {
+            builder = builder.certificate(cert);
+        }
+        if let Some(key) = self.key {
+            builder = builder.key(key);
+        }
+        if let Some(name) = self.name {
+            builder = builder.name(name);
+        }
+        builder.build().map_err(Usage::wrong)
+    }
 }

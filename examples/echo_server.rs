@@ -1,9 +1,9 @@
-//! An echo server over TCP or a Unix socket, plain or with TLS: every byte comes back.
+//! An echo server over TCP or a Unix socket, with TLS or without: every byte comes back.
 //!
 //! ```text
 //! cargo run --release --example echo_server -- --addr 127.0.0.1:5000
 //! cargo run --release --example echo_server -- --unix /tmp/echo.sock --tymeout 60 --max-conns 100
-//! cargo run --release --example echo_server -- --addr :5000 --tls --cert server.pem --key server.key
+//! cargo run --release --example echo_server -- --addr :5001 --tls --cert server.pem --key server.key
 //! ```
 //!
 //! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
@@ -12,6 +12,7 @@
 mod common;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,10 +32,10 @@ Echoes what its clients send.
 
     --addr HOST:PORT    listen on TCP; :PORT is all interfaces, port 0 picks one
     --unix PATH         listen on a Unix socket
-    --tls               speak TLS 1.2 and 1.3, with
-    --cert PEM              the server's certificate and those that lead to a root,
-    --key PEM               its key,
-    --client-ca PEM         and certificates of clients demanded from this authority
+    --tls               speak TLS; needs --cert and --key
+    --cert PEM          the server's certificate, and those that lead to a root
+    --key PEM           its key
+    --client-ca PEM     serve only clients with a certificate by one of these
     --tymeout SECONDS   close connections without traffic for so long (default: never)
     --max-conns N       connections at once (default: 16384); further ones wait";
 
@@ -70,16 +71,16 @@ fn serve(options: Options) -> Result<(), Fault> {
 fn options() -> Result<Options, Usage> {
     let mut at = None;
     let mut limits = Limits::default();
-    let mut files = common::TlsFiles::default();
+    let (mut wanted, mut tls) = (false, Tls::default());
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("addr") => at = Some(common::tcp(&args.value()?)?),
             Long("unix") => at = Some(Endpoint::unix(args.value()?)),
-            Long("tls") => files.wanted = true,
-            Long("cert") => files.certificate = Some(args.value()?.into()),
-            Long("key") => files.key = Some(args.value()?.into()),
-            Long("client-ca") => files.ca = Some(args.value()?.into()),
+            Long("tls") => wanted = true,
+            Long("cert") => tls.cert = Some(args.value()?.into()),
+            Long("key") => tls.key = Some(args.value()?.into()),
+            Long("client-ca") => tls.client_ca = Some(args.value()?.into()),
             Long("tymeout") => limits.tymeout = Some(seconds(args.value()?.parse()?)?),
             Long("max-conns") => limits.connections_max = args.value()?.parse()?,
             Short('h') | Long("help") => return Err(Usage::Help),
@@ -88,8 +89,36 @@ fn options() -> Result<Options, Usage> {
     }
     limits.validate().map_err(Usage::wrong)?;
     let at = at.ok_or_else(|| Usage::wrong("--addr or --unix is wanted"))?;
-    let tls = files.server()?;
+    let tls = match (wanted, tls == Tls::default()) {
+        (true, _) => Some(tls.build()?),
+        (false, true) => None,
+        (false, false) => return Err(Usage::wrong("--cert, --key and --client-ca are for --tls")),
+    };
     Ok(Options { at, limits, tls })
+}
+
+/// The files of TLS.
+#[derive(Default, PartialEq)]
+struct Tls {
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+}
+
+impl Tls {
+    fn build(self) -> Result<ServerTls, Usage> {
+        let (Some(cert), Some(key)) = (self.cert, self.key) else {
+            return Err(Usage::wrong("--tls needs --cert and --key"));
+        };
+        let mut builder = ServerTls::builder().certificate(cert).key(key);
+        if let Some(ca) = self.client_ca {
+            builder = builder.client_ca(ca);
+        }
+        let tls = builder.build().map_err(Usage::wrong)?;
+        // An echo has no end that could be mistaken: whoever half-closes without TLS's own end, as
+        // hio does, gets his last bytes back.
+        Ok(tls.tolerate_missing_close_notify(true))
+    }
 }
 
 fn seconds(secs: f64) -> Result<Duration, Usage> {

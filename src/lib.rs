@@ -75,6 +75,10 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `signals` | yes | `doers::SignalDoer`: SIGINT and SIGTERM end a Doist in order |
+//! | `tls` | yes | `link::tls`: TLS by rustls with the ring provider |
+//! | `aws-lc-rs` | no | `link::tls` with the aws-lc-rs provider instead, which has the post-quantum hybrid group |
+//! | `webpki-roots` | no | `ClientTlsBuilder::bundled_trust`: Mozilla's list of roots |
+//! | `platform-verifier` | no | `ClientTlsBuilder::platform_trust`: what the operating system trusts |
 //!
 //! # What is logged
 //! | level | what |

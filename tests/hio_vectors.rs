@@ -22,7 +22,8 @@ use laws::harness::{self, Drive};
 use laws::random::{self, Random};
 use laws::{generate, model, tell, vectors};
 
-const DRIVES: [Drive; 6] = [
+const DRIVES: [Drive; 7] = [
+    Drive::Advance,
     Drive::Asap,
     Drive::Hand,
     Drive::Observed,

@@ -211,6 +211,7 @@ fn o3_random_scenarios() {
         retock: 40,
         after: 50,
         park: 15,
+        dynamic: 20,
         offgrid: 50,
         ..PLAIN
     };
@@ -477,7 +478,7 @@ fn o4_requests_through_a_lens_go_the_same_way() {
         fn enter(&mut self, cx: &mut Cx<'_, Vec<String>>) -> Result<Next, Fault> {
             cx.app.push(format!("+{}", self.0));
             if self.0 == "e" {
-                cx.ask.extend(Worker("f", 1));
+                cx.ask.extend(Self("f", 1));
             }
             Ok(Again)
         }
@@ -485,10 +486,10 @@ fn o4_requests_through_a_lens_go_the_same_way() {
             cx.app.push(self.0.to_owned());
             match (self.0, self.1) {
                 ("a", 2) => {
-                    cx.ask.extend(Worker("x", 1));
-                    cx.ask.root().named("y").extend(Worker("y", 1));
+                    cx.ask.extend(Self("x", 1));
+                    cx.ask.root().named("y").extend(Self("y", 1));
                     cx.ask.root().extend_all(|batch| {
-                        batch.add(Worker("e", 1));
+                        batch.add(Self("e", 1));
                     });
                 }
                 ("b", 1) => cx.ask.stop(),
@@ -876,6 +877,63 @@ fn o7_a_child_left_open_by_its_parents_exit_is_closed_and_reported() {
 }
 
 #[test]
+fn o7_panics_outside_of_hooks_leave_no_doer_open_either() {
+    struct Counted;
+    impl Doer<u32> for Counted {
+        fn recur(&mut self, _: Tyme, _: &mut Cx<'_, u32>) -> Result<Next, Fault> {
+            Ok(Again)
+        }
+        fn exit(&mut self, cx: &mut Cx<'_, u32>) {
+            *cx.app += 1;
+        }
+    }
+    /// Panics when it is dropped.
+    struct Heavy;
+    impl Drop for Heavy {
+        fn drop(&mut self) {
+            panic!("{}", "panic: dropped");
+        }
+    }
+    impl Doer<u32> for Heavy {
+        fn recur(&mut self, _: Tyme, _: &mut Cx<'_, u32>) -> Result<Next, Fault> {
+            Ok(Done(true))
+        }
+    }
+    let start = || {
+        Doist::new(0)
+            .with_pace(Pace::Asap)
+            .with_limit(Duration::from_secs(1))
+    };
+    for event in [Event::Enter, Event::Recur, Event::Cease, Event::Exit] {
+        let mut doist = start();
+        doist.add(Counted);
+        doist.add(Counted);
+        doist.observe(move |_, _, seen| assert!(seen != event, "panic: {event:?}"));
+        let fault = doist.run(&mut NullNet::default()).expect_err("it is told");
+        assert!(fault.to_string().contains("panic: "), "{fault}");
+        assert_eq!(doist.app, 2, "{event:?}");
+    }
+    // A doer that came in later is dropped at its end; one whose request is dropped, with it.
+    for fails in [false, true] {
+        let mut doist = start();
+        doist.add(Counted);
+        doist.add(doify(move |tyme, cx: &mut Cx<'_, u32>| {
+            if tyme == Tyme::ZERO {
+                cx.ask.extend(Heavy);
+                if fails {
+                    return Err(Fault::msg("not today"));
+                }
+            }
+            Ok(Again)
+        }));
+        doist.supervise(|_, _| Verdict::Drop);
+        let fault = doist.run(&mut NullNet::default()).expect_err("it is told");
+        assert!(fault.to_string().contains("panic: dropped"), "{fault}");
+        assert_eq!(doist.app, 1, "fails: {fails}");
+    }
+}
+
+#[test]
 fn o7_random_scenarios() {
     let flavour = Flavour {
         deep: 40,
@@ -964,6 +1022,23 @@ fn o8_the_children_of_a_restarted_parent_enter_again() {
         "0: +p +a +b +c p a b c | 1: p a b b! -b p! a~ -a -p +p +a +b c | 2: c p a b \
          | 3: p~ b~ -b a~ -a -p c~ -c",
         "limit @3",
+    );
+}
+
+#[test]
+fn o8_a_restarted_parent_enters_its_whole_list_however_far_it_had_come() {
+    // The first time, what a brings along fails before b has entered.
+    let a = leaf("a").on(
+        When::Enter,
+        extend(Above, [leaf("x").on(When::Enter, Op::Fail)]),
+    );
+    tells(
+        &doist([parent("p", [parent("q", [a]), leaf("b")])])
+            .policy(Policy::Restart(1))
+            .limit(1),
+        "0: +p +q +a +x x! -x q! a~ -a -q p! -p +p +q +a +b p q a b \
+         | 1: p~ b~ -b q~ a~ -a -q -p",
+        "limit @1",
     );
 }
 
@@ -1127,7 +1202,9 @@ fn o8_a_supervisor_that_panics_lets_the_failure_rise() {
             *cx.app += 1;
         }
     }
-    let mut doist = Doist::new(0).with_pace(Pace::Asap);
+    let mut doist = Doist::new(0)
+        .with_limit(Duration::from_secs(1))
+        .with_pace(Pace::Asap);
     doist.add(Closes);
     doist.add(doify(|_, _: &mut Cx<'_, u32>| Err(Fault::msg("first"))));
     doist.supervise(|_, _| panic!("{}", "panic: no idea what to do"));
@@ -1136,6 +1213,43 @@ fn o8_a_supervisor_that_panics_lets_the_failure_rise() {
         .expect_err("nobody saved it");
     assert!(fault.to_string().contains("first"), "{fault}");
     assert_eq!(doist.app, 1, "the others are closed");
+}
+
+#[test]
+fn o8_what_failing_doers_ask_for_leaves_nothing_behind() {
+    /// Fails each time after asking for a doer, and is restarted each time.
+    struct Fails(u32);
+    impl Doer<Vec<DoerId>> for Fails {
+        fn enter(&mut self, cx: &mut Cx<'_, Vec<DoerId>>) -> Result<Next, Fault> {
+            cx.app.push(cx.ask.me());
+            Ok(Again)
+        }
+        fn recur(&mut self, _: Tyme, cx: &mut Cx<'_, Vec<DoerId>>) -> Result<Next, Fault> {
+            cx.ask.extend(redo([Again]));
+            self.0 -= 1;
+            if self.0 == 0 {
+                return Ok(Done(true));
+            }
+            Err(Fault::msg("again"))
+        }
+    }
+    let mut doist = Doist::new(Vec::new()).with_pace(Pace::Asap);
+    doist.supervise(|_, _| Verdict::Restart);
+    doist.add(Fails(10_000));
+    assert_eq!(
+        doist.run(&mut NullNet::default()).expect("restarted"),
+        Outcome::Done
+    );
+    // An id shows the place of a doer in the Doist's table, which must not grow for ever.
+    let place = |id: &DoerId| -> u32 {
+        let text = format!("{id:?}");
+        let digits = text.trim_start_matches("DoerId(").split('.').next();
+        digits
+            .and_then(|d| d.parse().ok())
+            .expect("DoerId(place.n)")
+    };
+    let largest = doist.app.iter().map(place).max();
+    assert!(largest < Some(4000), "{largest:?} for one doer");
 }
 
 #[test]

@@ -448,6 +448,13 @@ impl Doer<Post> for Office {
 /// The same random office of clerks twice over: parked or polling. What is seen of it, and how
 /// often a clerk was run.
 fn post(seed: u64, parks: bool, pace: Pace) -> (Vec<(u64, usize, u32)>, u64) {
+    let mut doist = post_office(seed, parks).with_pace(pace);
+    let outcome = doist.run(&mut NullNet::default()).expect("no fault");
+    assert_eq!(outcome, Outcome::Limit);
+    (doist.app.seen, doist.app.polls)
+}
+
+fn post_office(seed: u64, parks: bool) -> Doist<Post> {
     let mut rng = Random::new(seed);
     let mut left = rng.from(3, 14);
     let count = usize::try_from(left).expect("small");
@@ -457,8 +464,7 @@ fn post(seed: u64, parks: bool, pace: Pace) -> (Vec<(u64, usize, u32)>, u64) {
         ..Post::default()
     })
     .with_tock(Duration::from_millis(10))
-    .with_limit(Duration::from_millis(1500))
-    .with_pace(pace);
+    .with_limit(Duration::from_millis(1500));
     while left > 0 {
         if rng.percent(40) {
             let office = office(&mut rng, &mut left, count, parks, 0);
@@ -477,9 +483,7 @@ fn post(seed: u64, parks: bool, pace: Pace) -> (Vec<(u64, usize, u32)>, u64) {
         }
         Ok(After(Duration::from_millis(170)))
     }));
-    let outcome = doist.run(&mut NullNet::default()).expect("no fault");
-    assert_eq!(outcome, Outcome::Limit);
-    (doist.app.seen, doist.app.polls)
+    doist
 }
 
 fn clerk(rng: &mut Random, left: &mut u64, count: usize, parks: bool) -> Clerk {
@@ -541,11 +545,26 @@ fn p3_parking_is_as_good_as_polling() {
 fn p3_a_run_without_need_has_no_visible_effect() {
     // Waking everybody before each tick changes nothing of what is seen.
     let (seed, count) = seed_and_count("p3 idle runs", 50);
+    let (mut few, mut many) = (0, 0);
     for seed in (0..count).map(|n| seed.wrapping_add(n)) {
-        let (expected, _) = post(seed, true, Pace::Asap);
+        let (expected, polls) = post(seed, true, Pace::Asap);
+        few += polls;
+        let (mut net, mut doist) = (NullNet::default(), post_office(seed, true));
+        doist.enter(&mut net).expect("all enter");
+        while doist.recur(&mut net).expect("no fault") == Step::More {
+            for id in doist.app.ids.clone().into_iter().flatten() {
+                doist.wake(id);
+            }
+        }
+        assert_eq!(doist.app.seen, expected, "HIO_SEED={seed} HIO_FRESH=1");
+        many += doist.app.polls;
         let (seen, _) = post(seed, true, Pace::Real);
-        assert_eq!(seen, expected, "HIO_SEED={seed}");
+        assert_eq!(seen, expected, "HIO_SEED={seed} HIO_FRESH=1, real pacing");
     }
+    assert!(
+        few * 4 < many,
+        "they were run for nothing: {many} times, else {few}"
+    );
 }
 
 #[test]
@@ -607,6 +626,26 @@ fn p3_a_plain_dodoer_parks_itself_until_its_soonest_child() {
     );
     assert_eq!(runs.load(Ordering::SeqCst), 3);
     assert_eq!(doist.tyme(), Tyme::from_secs(41));
+}
+
+#[test]
+fn p3_a_parking_parent_runs_on_the_next_tick_for_a_child_that_is_late() {
+    let mut late = leaf("a").recurs(4);
+    late.tock = 500_000_000;
+    let story = |kind: fn(&str, [Spec; 2]) -> Spec| {
+        let sleepy = leaf("b").yields([after(7)]).recurs(2);
+        doist([kind("p", [late.clone(), sleepy])])
+    };
+    tells(
+        &story(plain),
+        "0: +a +b a b | 1: a | 2: a | 3: a a. -a | 7: b b. -b",
+        "done @8",
+    );
+    tells(
+        &story(parking),
+        "0: +p +a +b a b | 1: a | 2: a | 3: a a. -a | 7: b b. -b p. -p",
+        "done @8",
+    );
 }
 
 #[test]

@@ -341,3 +341,23 @@ fn bad_policies_and_limits_do_not_open() {
     );
     assert!(!client.opened() && net.dials.is_empty());
 }
+
+/// A doer that sends outside its service and parks on `due` must hear of the end.
+#[test]
+fn an_end_in_service_sends_is_due_at_once() {
+    let mut net = MemoryNet::default();
+    let mut server = server(&mut net);
+    let mut client = client(at(), &mut net);
+    for _ in 0..4 {
+        net.poll(Tyme::ZERO).unwrap();
+        client.service(net.now(), &mut net);
+        server.service(net.now(), &mut net).unwrap();
+    }
+    assert!(client.connected());
+    client.link_mut().abort();
+    client.service_sends(net.now(), &mut net);
+    assert_eq!(client.closed(), Some(CloseReason::Aborted));
+    assert_eq!(client.due(net.now()), net.now());
+    client.service(net.now(), &mut net);
+    assert_eq!(client.due(net.now()), Tyme::NEVER);
+}

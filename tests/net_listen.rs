@@ -104,7 +104,10 @@ fn a_path_too_long_says_by_how_much() {
     rig.listener = listener;
     rig.at = fits;
     rig.pair();
-    let too_long = NetError::PathTooLong { len: max + 1, max };
+    let too_long = NetError::PathTooLong {
+        len: u16::try_from(max + 1).expect("a short path"),
+        max: u16::try_from(max).expect("a short path"),
+    };
     let listen = rig.net.listen(rig.group, &long, &ListenOptions::default());
     assert_eq!(listen, Err(too_long));
     let dial = rig

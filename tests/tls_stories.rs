@@ -1,6 +1,6 @@
 //! Goal: TLS changes nothing about a connection but that its bytes are protected, and tells who
 //! the peer is. Method: the same short stories over every kind of socket, both versions.
-#![cfg(feature = "rustls")]
+#![cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 
 mod support;
 

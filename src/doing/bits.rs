@@ -21,7 +21,7 @@ struct Far {
 impl Bits {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.first == 0 && self.far().is_none()
+        self.first == 0 && (self.far.is_none() || self.far().is_none())
     }
 
     /// The members `64 * word ..`, as bits.

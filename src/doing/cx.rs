@@ -37,7 +37,7 @@ impl<A: ?Sized> Cx<'_, A> {
     #[must_use]
     pub fn temp(&self) -> bool {
         let me = self.ask.me.get() as usize;
-        self.ask.hub.places.get(me).is_some_and(|p| p.options.temp)
+        self.ask.hub.origins.get(me).is_some_and(|o| o.options.temp)
     }
 }
 
@@ -123,6 +123,22 @@ impl<A: ?Sized> Ask<'_, A> {
     pub(super) fn push(&mut self, request: Request<A>) {
         self.hub.attention = true;
         self.queue.push(request);
+    }
+
+    /// Drops what was asked from the given request on, and gives back the places that were meant
+    /// for new doers.
+    pub(super) fn forget(&mut self, from: usize) {
+        while self.queue.len() > from {
+            if let Some(Request {
+                what: What::Extend(new),
+                ..
+            }) = self.queue.pop()
+            {
+                for New { place, .. } in &new {
+                    self.hub.vacate(*place);
+                }
+            }
+        }
     }
 }
 

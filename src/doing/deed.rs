@@ -294,3 +294,38 @@ where
         self.deed.into_doer()
     }
 }
+
+/// What stands in the slot of a doer that has ended. It takes no memory, and it spares the walk
+/// over the slots a look at whether there is anybody.
+pub(super) struct Gone;
+
+impl<A: ?Sized> Deed<A> for Gone {
+    fn enter(&mut self, _: &mut Cx<'_, A>) -> Turn {
+        Turn::Tick
+    }
+    fn recur(&mut self, _: Tyme, _: &mut Cx<'_, A>) -> Turn {
+        Turn::Tick
+    }
+    fn clean(&mut self, _: &mut Cx<'_, A>) {}
+    fn cease(&mut self, _: &mut Cx<'_, A>) {}
+    fn abort(&mut self, _: &Fault, _: &mut Cx<'_, A>) {}
+    fn exit(&mut self, _: &mut Cx<'_, A>) {}
+    fn type_name(&self) -> &'static str {
+        ""
+    }
+    fn reach(&self, _: &[Stair]) -> Option<&dyn Any> {
+        None
+    }
+    fn reach_mut(&mut self, _: &[Stair]) -> Option<&mut dyn Any> {
+        None
+    }
+    fn take(&mut self, _: &[Stair]) -> Option<Box<dyn Any>> {
+        None
+    }
+    fn label(&self, _: &[Stair]) -> Option<&'static str> {
+        None
+    }
+    fn into_doer(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -18,7 +18,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cx::{Batch, Cx, Id, New, Request};
-use super::deed::{Deed, Mounted, Plain};
+use super::deed::{Deed, Gone, Mounted, Plain};
 use super::doer::Doer;
 use super::fault::{Fault, Hook, Misuse};
 use super::hub::{DoerId, Hub, NOBODY, Options};
@@ -74,7 +74,8 @@ struct Walk {
 }
 
 struct Slot<A: ?Sized> {
-    deed: Option<Box<dyn Deed<A>>>,
+    /// [`Gone`] once the doer has ended, so that the walk need not ask.
+    deed: Box<dyn Deed<A>>,
     /// Timed: when it is due. Fresh: when it entered. Parked: when it is woken at the latest.
     due: Tyme,
     place: u32,
@@ -92,6 +93,12 @@ enum State {
     Timed,
     Parked,
     Gone,
+}
+
+impl<A: ?Sized> Slot<A> {
+    fn is_open(&self) -> bool {
+        self.state != State::Gone
+    }
 }
 
 struct Shelved<A: ?Sized> {
@@ -203,9 +210,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     pub(super) fn soonest_in(&self, hub: &Hub) -> Tyme {
         match hub.scheds.get(self.sched as usize) {
-            Some(s) if !(s.always.is_empty() && s.soon.is_empty() && s.woken.is_empty()) => {
-                hub.tyme
-            }
+            Some(sched) if !sched.is_idle() => hub.tyme,
             _ => self.wheel.soonest(),
         }
     }
@@ -265,7 +270,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         let place = hub.settle(options, name);
         let ordinal = self.shelve_new(place, NOBODY, options, None, deed);
-        hub.places[place as usize].ordinal = ordinal;
+        hub.origins[place as usize].ordinal = ordinal;
         hub.id(place)
     }
 
@@ -302,7 +307,7 @@ pub(super) fn name_of(hub: &Hub, place: u32, type_name: &str) -> String {
     }
     let bare = type_name.split('<').next().unwrap_or(type_name);
     let short = bare.rsplit("::").next().unwrap_or(bare);
-    let ordinal = hub.places.get(place as usize).map_or(0, |p| p.ordinal);
+    let ordinal = hub.origins.get(place as usize).map_or(0, |o| o.ordinal);
     format!("{short}{ordinal}")
 }
 
@@ -329,7 +334,7 @@ pub(super) fn contain<A: ?Sized>(cx: &mut Cx<'_, A>, hook: Hook, f: impl FnOnce(
 impl<A: ?Sized + 'static> Deeds<A> {
     fn held(&self, (place, slot): Stair) -> Option<&dyn Deed<A>> {
         match self.slots.get(slot as usize) {
-            Some(open) if open.place == place && open.deed.is_some() => open.deed.as_deref(),
+            Some(open) if open.place == place && open.is_open() => Some(&*open.deed),
             _ => self
                 .shelf
                 .iter()
@@ -340,7 +345,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     fn held_mut(&mut self, (place, slot): Stair) -> Option<&mut Box<dyn Deed<A>>> {
         match self.slots.get_mut(slot as usize) {
-            Some(open) if open.place == place && open.deed.is_some() => open.deed.as_mut(),
+            Some(open) if open.place == place && open.is_open() => Some(&mut open.deed),
             _ => self
                 .shelf
                 .iter_mut()
@@ -355,7 +360,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let slot = self
             .slots
             .iter()
-            .position(|s| s.place == place && s.deed.is_some());
+            .position(|s| s.place == place && s.is_open());
         (
             place,
             slot.and_then(|s| u32::try_from(s).ok()).unwrap_or(NOBODY),
@@ -443,7 +448,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 let here = known && place.sched == self.sched && slot < self.slots.len();
                 (here && self.slots[slot].place == self.local(id)).then_some(slot)
             })
-            .filter(|&slot| self.slots[slot].deed.is_some())
+            .filter(|&slot| self.slots[slot].is_open())
             .collect();
         slots.sort_unstable();
         slots.dedup();
@@ -454,7 +459,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// The ordinal of a doer that comes in for the first time.
     fn count_in(&mut self, place: u32, hub: &mut Hub) {
-        let known = &mut hub.places[place as usize];
+        let known = &mut hub.origins[place as usize];
         if known.ordinal == NOBODY {
             known.ordinal = self.born;
             self.born += 1;
@@ -473,7 +478,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         } = shelved;
         if place == NOBODY {
             place = hub.settle(options, name);
-            hub.places[place as usize].ordinal = ordinal;
+            hub.origins[place as usize].ordinal = ordinal;
             if let Some(known) = self.locals.get_mut(local as usize) {
                 *known = place;
             }

@@ -472,6 +472,10 @@ impl<A: 'static> Joining<'_, A> {
     }
 
     /// Adds it.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "hio adds doers; nothing is summed up"
+    )]
     pub fn add<D: Doer<A> + Send + 'static>(self, doer: D) -> Id<D> {
         Id::new(
             self.doist
@@ -546,17 +550,13 @@ impl<A: 'static> Doist<A> {
         })
     }
 
-    /// When something is due at the latest, the limit included.
+    /// When something is due at the latest, the limit included. A moment that has passed stands
+    /// for the next tick.
     pub(super) fn hub_soonest(&self) -> Option<Tyme> {
-        let limit = self.limit.map_or(Tyme::NEVER, |limit| self.start + limit);
-        let sched = self.hub.scheds.first()?;
-        let ticking = !(sched.always.is_empty() && sched.soon.is_empty() && sched.woken.is_empty());
-        let soonest = if ticking {
-            self.tyme()
-        } else {
-            self.deeds.soonest_in(&self.hub)
-        };
-        let soonest = soonest.min(limit);
+        let soonest = self.deeds.soonest_in(&self.hub);
+        let soonest = self
+            .limit
+            .map_or(soonest, |limit| soonest.min(self.start + limit));
         (!soonest.is_never()).then_some(soonest)
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::bits::Bits;
@@ -85,19 +86,24 @@ pub(super) enum Life {
     Ended(Ended),
 }
 
-/// What the hub knows of a doer.
+/// What the hub must know of a doer to wake it: 16 bytes, so that a wake reads one cache line.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) generation: u32,
     pub(super) sched: u32,
     pub(super) slot: u32,
+    pub(super) life: Life,
+    /// Woken while it ran.
+    pub(super) rewake: bool,
+}
+
+/// What else the hub knows of the doer at a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
     /// How many doers came before it in its scheduler; part of its default name.
     pub(super) ordinal: u32,
     /// How many doers it brought in.
     pub(super) births: u32,
-    pub(super) life: Life,
-    /// Woken while it ran.
-    pub(super) rewake: bool,
     pub(super) options: Options,
 }
 
@@ -130,6 +136,12 @@ impl Sched {
         self.woken.remove(slot);
     }
 
+    /// Whether nobody is due.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.always.is_empty() && self.soon.is_empty() && self.woken.is_empty()
+    }
+
     pub(super) fn clear(&mut self) {
         self.always.clear();
         self.soon.clear();
@@ -160,6 +172,8 @@ pub(super) struct Hub {
     /// The doers whose recur or enter is under way, without the innermost.
     pub(super) chain: Vec<u32>,
     pub(super) places: Vec<Place>,
+    /// Invariant: one for each place.
+    pub(super) origins: Vec<Origin>,
     free: VecDeque<u32>,
     pub(super) scheds: Vec<Sched>,
     free_scheds: Vec<u32>,
@@ -192,6 +206,7 @@ impl Hub {
             closing: 0,
             chain: Vec::new(),
             places: Vec::new(),
+            origins: Vec::new(),
             free: VecDeque::new(),
             scheds: Vec::new(),
             free_scheds: Vec::new(),
@@ -212,10 +227,12 @@ impl Hub {
             generation: 1,
             sched: NOBODY,
             slot: 0,
-            ordinal: NOBODY,
-            births: 0,
             life: Life::Unborn,
             rewake: false,
+        };
+        let origin = Origin {
+            ordinal: NOBODY,
+            births: 0,
             options,
         };
         let index = if self.free.len() > RESULTS_KEPT {
@@ -227,10 +244,12 @@ impl Hub {
             let old = &mut self.places[index as usize];
             place.generation = old.generation.wrapping_add(1).max(1);
             *old = place;
+            self.origins[index as usize] = origin;
             self.names.remove(&index);
             index
         } else {
             self.places.push(place);
+            self.origins.push(origin);
             // unwrap: 2^32 places of 32 bytes are more memory than a process has.
             u32::try_from(self.places.len() - 1).unwrap_or(NOBODY)
         };
@@ -286,8 +305,8 @@ impl Hub {
 
     /// The next ordinal below a doer, or below the Doist.
     pub(super) fn birth(&mut self, parent: u32) -> u32 {
-        let births = match self.places.get_mut(parent as usize) {
-            Some(place) => &mut place.births,
+        let births = match self.origins.get_mut(parent as usize) {
+            Some(origin) => &mut origin.births,
             None => &mut self.births,
         };
         *births += 1;
@@ -392,8 +411,13 @@ impl Hub {
     #[cold]
     fn tell_observer(&mut self, place: u32, event: Event) {
         let (tyme, id) = (self.tyme, self.id(place));
-        if let Some(observer) = &mut self.observer {
-            observer(tyme, id, event);
+        let Some(mut observer) = self.observer.take() else {
+            return;
+        };
+        match catch_unwind(AssertUnwindSafe(|| observer(tyme, id, event))) {
+            Ok(()) => self.observer = Some(observer),
+            // It is the program's own code, and no reason to leave doers open.
+            Err(panic) => self.collect(Fault::panicked(&*panic)),
         }
     }
 
@@ -408,5 +432,15 @@ impl Hub {
         of.busy += busy;
         of.longest = of.longest.max(busy);
         of.missed += missed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_quarter_of_a_cache_line() {
+        assert_eq!(size_of::<Place>(), 16);
     }
 }

@@ -5,7 +5,7 @@ use super::events::Events;
 use super::link::{Shared, Turn};
 use super::news::News;
 use super::reconnect::Chance;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 use super::tls::{Session, StartTlsError};
 use super::{ClientEvent, CloseReason, Limits, LimitsError, Link, Reconnect, Stats, TxError};
 use crate::net::{ConnectOptions, Endpoint, Group, Lookup, Net, NetError, Owner, Sid};
@@ -45,12 +45,15 @@ pub struct Client {
     /// When the present connection began to stand, and what had been received before.
     stood: (Tyme, u64),
     shared: Shared,
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     tls: Option<super::tls::ClientTls>,
     /// Of `shared.stats.unsent`, what events have told of.
     told: u64,
     events: Events<ClientEvent>,
     marks: Vec<Sid>,
+    /// The connection ended in [`service_sends`](Self::service_sends), and no service has come
+    /// since in which a doer that parks would see it.
+    unseen: bool,
 }
 
 #[derive(Debug)]
@@ -96,11 +99,12 @@ impl Client {
                 limits,
                 ..Shared::default()
             },
-            #[cfg(feature = "rustls")]
+            #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
             tls: None,
             told: 0,
             events: Events::default(),
             marks: Vec::new(),
+            unseen: false,
         }
     }
 
@@ -128,7 +132,7 @@ impl Client {
 
     /// Begins every connection with a TLS handshake. The server's certificate must have the name
     /// that was given with `tls`, else the dialled one.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     #[must_use]
     pub fn with_tls(mut self, tls: super::tls::ClientTls) -> Self {
         self.tls = Some(tls);
@@ -141,7 +145,7 @@ impl Client {
     /// # Errors
     /// It does not stand, or is half closed; a handshake is under way; received bytes are not
     /// consumed, or there is no name to be verified. The connection goes on as it was.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     pub fn start_tls(&mut self, tls: &super::tls::ClientTls) -> Result<(), StartTlsError> {
         let to = &self.to;
         self.link.start_tls(|| Session::client(tls, to))
@@ -304,10 +308,12 @@ impl Client {
     }
 
     /// When a service is needed next although nothing is ready: `tyme` itself when there is work
-    /// to do now, [`Tyme::NEVER`] when only readiness counts.
+    /// to do now or the connection has ended in [`service_sends`](Self::service_sends),
+    /// [`Tyme::NEVER`] when only readiness counts.
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
         match &self.phase {
+            _ if self.unseen => tyme,
             Phase::Closed => Tyme::NEVER,
             Phase::Standing if self.link.asked() => tyme,
             _ if self.link.abort_asked() => tyme,
@@ -384,6 +390,7 @@ impl Client {
         if let Phase::Standing = self.phase {
             let news = self.act(tyme, net);
             self.finish(news, tyme, net);
+            self.unseen = !matches!(self.phase, Phase::Standing);
         }
     }
 
@@ -391,6 +398,7 @@ impl Client {
     fn begin(&mut self, tyme: Tyme, net: &mut dyn Net) -> bool {
         self.events.stale();
         self.shared.handshakes = 0;
+        self.unseen = false;
         let Some(group) = self.group else {
             return false;
         };
@@ -556,7 +564,7 @@ impl Client {
         }
         self.phase = Phase::Standing;
         self.link.stand(sid, tyme);
-        #[cfg(feature = "rustls")]
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         if let Some(tls) = &self.tls {
             let deadline = tyme + self.shared.limits.handshake;
             let session = Session::client(tls, &self.to);

@@ -40,9 +40,9 @@ mod remoter;
 mod server;
 mod stats;
 mod table;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 pub mod tls;
-#[cfg(not(feature = "rustls"))]
+#[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
 #[path = "tls_off.rs"]
 mod tls;
 

@@ -49,7 +49,7 @@ impl Remoter {
 }
 
 /// TLS.
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 impl Remoter {
     /// Begins a TLS handshake on this connection, plain or not, in which this side is the server.
     /// What is queued goes out before; what is queued from now on is sent when it is over.

@@ -52,7 +52,7 @@ pub struct Server {
     accepts: Accepts,
     table: Table,
     shared: Shared,
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     tls: Option<super::tls::ServerTls>,
     events: Events<Event>,
     /// Connections the last [`service`](Self::service) has news of.
@@ -87,7 +87,7 @@ impl Server {
                 limits,
                 ..Shared::default()
             },
-            #[cfg(feature = "rustls")]
+            #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
             tls: None,
             events: Events::default(),
             ready: Vec::new(),
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// Every connection begins with a TLS handshake.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     #[must_use]
     pub fn with_tls(mut self, tls: super::tls::ServerTls) -> Self {
         self.tls = Some(tls);
@@ -117,7 +117,7 @@ impl Server {
 
     /// Speaks TLS differently from now on, for instance with a new certificate, or not at all.
     /// Connections that were accepted before go on as they are.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     pub fn set_tls(&mut self, tls: Option<super::tls::ServerTls>) {
         self.tls = tls;
     }

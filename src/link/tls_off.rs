@@ -65,10 +65,6 @@ impl Session {
         match *self {}
     }
 
-    pub(super) fn appetite(&self) -> usize {
-        match *self {}
-    }
-
     pub(super) fn begin(&mut self, _: Tyme) -> bool {
         match *self {}
     }

@@ -43,10 +43,10 @@ pub enum NetError {
     /// A Unix socket path that the system cannot hold.
     #[error("socket path of {len} bytes is too long: at most {max}")]
     PathTooLong {
-        /// Bytes in the path.
-        len: usize,
+        /// Bytes in the path; 65 535 stands for more, too.
+        len: u16,
         /// Bytes the system can hold.
-        max: usize,
+        max: u16,
     },
     /// No address is known for the name, or an address is wanted where a name was given.
     #[error("name cannot be resolved")]
@@ -156,6 +156,12 @@ mod codes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn is_small_enough_for_two_registers_with_a_count_beside_it() {
+        assert_eq!(size_of::<NetError>(), 8);
+        assert_eq!(size_of::<Result<Option<usize>, NetError>>(), 16);
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

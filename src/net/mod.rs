@@ -34,8 +34,8 @@ use crate::tyme::Tyme;
 /// 1. Open a [`group`](Self::group), then sockets in it.
 /// 2. [`poll`](Self::poll) collects readiness; [`ready`](Self::ready) hands over the sockets of a
 ///    group that have a mark and takes the marks away.
-/// 3. Work on each of them until it says "not yet". Whoever stops earlier (a budget, a full
-///    buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
+/// 3. Work on each of them until it says "not yet" or a read comes back short. Whoever stops
+///    earlier (a budget, a full buffer) says [`mark`](Self::mark), or does not hear of that socket again before the peer
 ///    acts: readiness is told by edges.
 ///
 /// A mark says: something may be read, or can be written *again*, or the connection broke, or a

@@ -41,7 +41,9 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&mut self) -> Tyme {
-        Tyme::ZERO + self.origin.elapsed()
+        let since = self.origin.elapsed();
+        // No overflow: the clock runs for less than 584 years.
+        Tyme::from_nanos(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
     #[expect(

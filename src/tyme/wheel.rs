@@ -211,7 +211,7 @@ impl Wheel {
             let Some(held) = held else { continue };
             #[expect(clippy::cast_possible_truncation, reason = "there are 8 levels")]
             let shift = level as u32 * BITS;
-            let from = ((self.at >> shift) & (SLOTS as u64 - 1)) as usize;
+            let from = digit(self.at, shift);
             if let Some(slot) = held.first_from(from) {
                 let above = self.at.checked_shr(shift + BITS).unwrap_or(0);
                 let above = above.checked_shl(shift + BITS).unwrap_or(0);
@@ -224,7 +224,7 @@ impl Wheel {
     fn place(&mut self, due: u64, key: u32) {
         let granule = (due >> self.shift).max(self.at);
         let level = ((granule ^ self.at) | 1).ilog2() / BITS;
-        let slot = ((granule >> (level * BITS)) & (SLOTS as u64 - 1)) as usize;
+        let slot = digit(granule, level * BITS);
         let held = self.levels[level as usize].get_or_insert_with(Level::new);
         held.occupied[slot / 64] |= 1 << (slot % 64);
         held.soonest[slot] = held.soonest[slot].min(due);
@@ -265,6 +265,15 @@ impl Wheel {
         self.chunks[index as usize].next = self.free;
         self.free = index;
     }
+}
+
+/// The slot of a granule in the level that begins at bit `shift`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it is one byte that is wanted"
+)]
+fn digit(granule: u64, shift: u32) -> usize {
+    usize::from((granule >> shift) as u8)
 }
 
 impl Level {

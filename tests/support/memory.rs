@@ -24,6 +24,8 @@ pub(crate) struct MemoryNet {
     pub(crate) descriptors: usize,
     /// Bytes that a direction holds.
     pub(crate) capacity: usize,
+    /// No write goes across this many bytes of a direction.
+    pub(crate) split: usize,
     /// Addresses from which no answer ever comes.
     pub(crate) blackholes: Vec<Endpoint>,
     /// Names: look-ups still pending, and the answer.
@@ -65,6 +67,8 @@ enum Kind {
 struct Stream {
     other: Option<Sid>,
     inbox: VecDeque<u8>,
+    /// Bytes that ever came in.
+    taken: usize,
     fin: bool,
     reset: bool,
     shut_send: bool,
@@ -82,6 +86,7 @@ impl Default for MemoryNet {
             next_port: 40_000,
             descriptors: usize::MAX,
             capacity: 64 * 1024,
+            split: 0,
             blackholes: Vec::new(),
             names: BTreeMap::new(),
             accepts_failed: Vec::new(),
@@ -320,7 +325,10 @@ impl Net for MemoryNet {
         if let Endpoint::Unix(path) = &at {
             let len = path.as_os_str().len();
             if len > 107 {
-                return Err(NetError::PathTooLong { len, max: 107 });
+                return Err(NetError::PathTooLong {
+                    len: u16::try_from(len).unwrap_or(u16::MAX),
+                    max: 107,
+                });
             }
         }
         let kind = Kind::Listener {
@@ -412,7 +420,7 @@ impl Net for MemoryNet {
     }
     fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError> {
         self.calls += 1;
-        let capacity = self.capacity;
+        let (capacity, split) = (self.capacity, self.split);
         let writable = self.at(sid).ok_or(NetError::Stale)?.writable;
         let stream = self.stream(sid)?;
         if stream.shut_send {
@@ -431,7 +439,11 @@ impl Net for MemoryNet {
             self.stream(sid)?.reset = true;
             return Err(NetError::BrokenPipe);
         };
-        let n = data.len().min(capacity.saturating_sub(peer.inbox.len()));
+        let mut n = data.len().min(capacity.saturating_sub(peer.inbox.len()));
+        if peer.taken < split {
+            n = n.min(split - peer.taken);
+        }
+        peer.taken += n;
         peer.inbox.extend(&data[..n]);
         if n > 0 {
             self.wake(other, true, false);
@@ -499,5 +511,13 @@ impl Net for MemoryNet {
             socket.linger_zero = linger == Some(Duration::ZERO);
         }
         Ok(())
+    }
+}
+
+impl MemoryNet {
+    /// Whether bytes wait to be read there.
+    pub(crate) fn has_bytes(&self, sid: Sid) -> bool {
+        self.at(sid)
+            .is_some_and(|s| matches!(&s.kind, Kind::Stream(stream) if !stream.inbox.is_empty()))
     }
 }

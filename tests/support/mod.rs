@@ -3,7 +3,7 @@
 
 pub(crate) mod faulty;
 pub(crate) mod memory;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 pub(crate) mod pki;
 
 use std::path::PathBuf;
@@ -99,6 +99,17 @@ pub(crate) fn unix_path() -> (PathBuf, PathBuf) {
 }
 
 impl World {
+    /// A world of a net of one's own.
+    pub(crate) fn of(net: Box<dyn Net>) -> Self {
+        Self {
+            name: "own",
+            net,
+            at: Endpoint::host("127.0.0.1", 0),
+            tcp: true,
+            dir: None,
+        }
+    }
+
     pub(crate) fn server(&mut self, limits: Limits) -> Server {
         let mut server = Server::new(self.at.clone(), ListenOptions::default(), limits);
         server.open(self.net.as_mut(), Owner::NONE).unwrap();

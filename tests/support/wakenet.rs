@@ -13,6 +13,8 @@ use hio::tyme::Tyme;
 
 /// Polls in a row that leave the clock where it is, before the net gives up: a busy loop.
 const IDLE_POLLS_MAX: u32 = 100;
+/// Polls in all, before the net gives up: a run without end.
+const POLLS_MAX: usize = 100_000;
 
 /// Waiting moves its clock to the next scripted mark, or to the end of the wait.
 #[derive(Debug, Default)]
@@ -26,6 +28,7 @@ pub struct WakeNet {
     /// Each wait: when it began and until when it was to last.
     pub polls: Vec<(u64, u64)>,
     idle: u32,
+    idle_max: u32,
     pub busy_loop: bool,
 }
 
@@ -38,7 +41,16 @@ impl WakeNet {
         Self {
             script,
             groups: 1_000_000,
+            idle_max: IDLE_POLLS_MAX,
             ..Self::default()
+        }
+    }
+
+    /// For runs that do not wait: only their number bounds the polls.
+    pub fn patient() -> Self {
+        Self {
+            idle_max: u32::MAX,
+            ..Self::new([])
         }
     }
 
@@ -80,7 +92,7 @@ impl Net for WakeNet {
             return Err(NetError::Unsupported);
         }
         self.idle = if end > now { 0 } else { self.idle + 1 };
-        if self.idle > IDLE_POLLS_MAX {
+        if self.idle > self.idle_max || self.polls.len() > POLLS_MAX {
             self.busy_loop = true;
             return Err(NetError::Exhausted);
         }

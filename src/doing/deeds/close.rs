@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::doing::doer::Ended;
-use crate::doing::hub::{Event, Life};
+use crate::doing::hub::{Event, Life, Origin};
 
 impl<A: ?Sized + 'static> Deeds<A> {
     /// Closes all children in reverse enter order. Where the scheduler's owner is closed.
@@ -48,7 +48,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx: &mut Cx<'_, A>,
     ) -> Option<Box<dyn Deed<A>>> {
         let slot = &mut self.slots[index];
-        let mut deed = slot.deed.take()?;
+        if !slot.is_open() {
+            return None;
+        }
+        let mut deed = std::mem::replace(&mut slot.deed, Box::new(Gone));
         slot.state = State::Gone;
         let (place, armed) = (slot.place, std::mem::take(&mut slot.armed));
         self.armed -= usize::from(armed);
@@ -81,8 +84,9 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// Keeps a doer that has ended, or drops it.
     fn lay_down(&mut self, place: u32, deed: Box<dyn Deed<A>>, cx: &mut Cx<'_, A>) {
-        let known = &cx.ask.hub.places[place as usize];
-        let (options, ordinal) = (known.options, known.ordinal);
+        let Origin {
+            options, ordinal, ..
+        } = cx.ask.hub.origins[place as usize];
         if options.first || options.keep {
             let (name, local) = (None, NOBODY);
             self.shelf.push(Shelved {
@@ -140,13 +144,12 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// The same doer in a new place.
     fn reborn(&mut self, old: u32, deed: Box<dyn Deed<A>>, cx: &mut Cx<'_, A>) -> New<A> {
         let hub = &mut *cx.ask.hub;
-        let (options, ordinal) = {
-            let known = &hub.places[old as usize];
-            (known.options, known.ordinal)
-        };
+        let Origin {
+            options, ordinal, ..
+        } = hub.origins[old as usize];
         let name = hub.names.get(&old).cloned();
         let place = hub.settle(options, name);
-        hub.places[place as usize].ordinal = ordinal;
+        hub.origins[place as usize].ordinal = ordinal;
         for local in self.locals.iter_mut().filter(|l| **l == old) {
             *local = place;
         }
@@ -163,7 +166,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// Says where a fault happened.
     pub(super) fn blame(&self, index: usize, hook: Hook, fault: Fault, hub: &Hub) -> Fault {
         let slot = &self.slots[index];
-        let label = slot.deed.as_ref().map_or("", |d| d.type_name());
+        let label = slot.deed.type_name();
         let mut fault = fault.during(hook, hub.tyme);
         fault.below(name_of(hub, slot.place, label));
         fault
@@ -172,8 +175,6 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// Names the doer in a slot as the place of what was collected while it ran.
     pub(super) fn blame_collected(&self, from: usize, index: usize, hub: &mut Hub) {
         let slot = &self.slots[index];
-        if let Some(deed) = &slot.deed {
-            hub.blame_collected(from, slot.place, deed.type_name());
-        }
+        hub.blame_collected(from, slot.place, slot.deed.type_name());
     }
 }

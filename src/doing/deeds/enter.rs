@@ -3,7 +3,7 @@
 use super::*;
 use crate::doing::deed::Turn;
 use crate::doing::doer::Ended;
-use crate::doing::hub::{Event, Life, Place};
+use crate::doing::hub::{Event, Life, Origin};
 
 impl<A: ?Sized + 'static> Deeds<A> {
     /// Enters the first list. Where the scheduler's owner is entered.
@@ -63,7 +63,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx.ask.hub.chain.pop();
         cx.ask.me.set(me);
         if let Err(fault) = result {
-            cx.ask.queue.truncate(asked);
+            cx.ask.forget(asked);
             if running {
                 for slot in (from..self.slots.len()).rev() {
                     self.cease(slot, cx);
@@ -96,9 +96,9 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// entered again when the scheduler's owner is restarted.
     fn put_back(&mut self, rest: impl Iterator<Item = New<A>>, hub: &mut Hub) {
         for New { place, deed, .. } in rest {
-            let Place {
+            let Origin {
                 options, ordinal, ..
-            } = hub.places[place as usize];
+            } = hub.origins[place as usize];
             if options.first {
                 let (name, local) = (None, NOBODY);
                 self.shelf.push(Shelved {
@@ -136,7 +136,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let due = hub.tyme;
         let state = State::Fresh;
         self.slots.push(Slot {
-            deed: Some(deed),
+            deed,
             due,
             place,
             state,
@@ -148,10 +148,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         cx.ask.me.set(place);
         let slot = &mut self.slots[index];
         let asked = cx.ask.queue.len();
-        let turn = catch_unwind(AssertUnwindSafe(|| match &mut slot.deed {
-            Some(deed) => deed.enter(cx),
-            None => Turn::Undone,
-        }));
+        let turn = catch_unwind(AssertUnwindSafe(|| slot.deed.enter(cx)));
         self.blame_collected(collected, index, cx.ask.hub);
         match turn {
             Ok(Turn::Failed(fault)) => self.failed_enter(index, asked, fault, cx),
@@ -187,7 +184,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         fault: Fault,
         cx: &mut Cx<'_, A>,
     ) -> Result<Option<New<A>>, Fault> {
-        cx.ask.queue.truncate(asked); // it failed: what it asked for is dropped
+        cx.ask.forget(asked); // it failed: what it asked for is dropped
         let fault = self.blame(index, Hook::Enter, fault, cx.ask.hub);
         self.give_up(index, fault, cx)
     }

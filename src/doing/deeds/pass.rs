@@ -145,6 +145,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
             };
             cx.ask.hub.chain.truncate(depth);
             let place = cx.ask.me.get();
+            if place == self.walk.owner {
+                // No hook was under way: a doer that was being dropped, or the like.
+                return Err(Fault::panicked(&*panic));
+            }
             let index = cx.ask.hub.places[place as usize].slot as usize;
             self.walk.cursor = index + 1;
             self.after(index, Turn::Failed(Fault::panicked(&*panic)), cx)?;
@@ -154,10 +158,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
     /// Whether a pass would find nobody.
     fn is_idle(&self, hub: &Hub) -> bool {
         let sched = &hub.scheds[self.sched as usize];
-        let ticks = hub.kind == Kind::Tick;
-        sched.woken.is_empty()
-            && !(ticks && !(sched.always.is_empty() && sched.soon.is_empty()))
-            && !(ticks && self.wheel.soonest() <= hub.tyme)
+        match hub.kind {
+            Kind::Wake => sched.woken.is_empty(),
+            Kind::Tick => sched.is_idle() && self.wheel.soonest() > hub.tyme,
+        }
     }
 
     /// Closes the holes and clears out the wheel when that is worth it. Only between passes.
@@ -233,13 +237,14 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let timed = !self.walk.until.is_never();
         let run = if timed { run.min(1) } else { run };
         let me = cx.ask.me;
-        for (n, slot) in self.slots[from..from + run].iter_mut().enumerate() {
-            let Some(deed) = &mut slot.deed else { continue };
+        let mut slots = self.slots[from..from + run].iter_mut();
+        while let Some(slot) = slots.next() {
             me.set(slot.place);
-            let turn = deed.recur(tyme, cx);
+            let turn = slot.deed.recur(tyme, cx);
             if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
-                self.walk.left -= n;
-                return Some((from + n, turn));
+                let ran = run - slots.len(); // this one, too
+                self.walk.left -= ran - 1;
+                return Some((from + ran - 1, turn));
             }
         }
         self.walk.left -= run;
@@ -259,10 +264,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         if hub.watched {
             return self.run_watched(index, cx);
         }
-        match &mut self.slots[index].deed {
-            Some(deed) => deed.recur(tyme, cx),
-            None => Turn::Tick,
-        }
+        self.slots[index].deed.recur(tyme, cx)
     }
 
     /// The same with the observer told and the time taken.
@@ -272,9 +274,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let slot = &mut self.slots[index];
         let (place, due, state) = (slot.place, slot.due, slot.state);
         cx.ask.hub.tell(place, Event::Recur);
-        let Some(deed) = &mut slot.deed else {
-            return Turn::Tick;
-        };
+        let deed = &mut slot.deed;
         let measured = cx.ask.hub.stats.is_some();
         let begun = if measured { cx.net.now() } else { Tyme::ZERO };
         let turn = deed.recur(tyme, cx);
@@ -319,7 +319,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let mut counts = true;
         if let Turn::Failed(fault) = turn {
             counts = false;
-            cx.ask.queue.truncate(self.walk.asked);
+            cx.ask.forget(self.walk.asked);
             let fault = self.blame(index, Hook::Recur, fault, cx.ask.hub);
             if let Some(again) = self.give_up(index, fault, cx)? {
                 self.begin(vec![again], cx, true)?;
@@ -403,13 +403,20 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         let is_root = cx.ask.hub.scheds[self.sched as usize].owner == NOBODY;
         let requests: Vec<_> = cx.ask.queue.drain(asked..).collect();
-        for Request { root, what } in requests {
+        let mut requests = requests.into_iter();
+        while let Some(Request { root, what }) = requests.next() {
             if root && !is_root {
                 cx.ask.push(Request { root, what });
                 continue;
             }
             match what {
-                What::Extend(new) => self.begin(new, cx, true)?,
+                What::Extend(new) => {
+                    if let Err(fault) = self.begin(new, cx, true) {
+                        cx.ask.queue.extend(requests);
+                        cx.ask.forget(asked);
+                        return Err(fault);
+                    }
+                }
                 What::Remove(ids) => self.remove(&ids, cx),
                 What::Stop => cx.ask.hub.stop = true,
             }
@@ -419,7 +426,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
 
     /// Closes the holes. Only between passes.
     fn compact(&mut self, hub: &mut Hub) {
-        self.slots.retain(|slot| slot.deed.is_some());
+        self.slots.retain(Slot::is_open);
         let sched = &mut hub.scheds[self.sched as usize];
         let mut moved = Sched {
             owner: sched.owner,

@@ -142,7 +142,7 @@ impl Link {
                 turn.net.mark(self.sid);
                 return Came::Enough;
             }
-            let most = scratch.len().min(room).min(budget).min(session.appetite());
+            let most = scratch.len().min(room).min(budget);
             let n = match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(Some(n)) if n > 0 => n,
                 Ok(None) => return Came::Enough,
@@ -275,7 +275,7 @@ const fn torn(handshaking: bool) -> CloseReason {
 }
 
 /// Taking TLS up, and looking at it.
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 mod taking_up {
     use super::{Link, Session, State};
     use crate::link::TlsFailure;

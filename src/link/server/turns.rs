@@ -3,7 +3,7 @@
 use super::Server;
 use crate::link::link::{Link, Turn};
 use crate::link::news::News;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 use crate::link::tls::Session;
 use crate::link::{CloseReason, Event, ListenerLost, Pause, Remoter, RemoterId};
 use crate::net::{Endpoint, Group, Net, NetError, Sid};
@@ -17,16 +17,18 @@ impl Server {
     }
 
     /// Forgets the connections that ended in an earlier service.
+    #[inline]
     pub(super) fn reap(&mut self) {
         self.ready.clear();
         self.events.stale();
-        for id in self.ended.drain(..) {
+        while let Some(id) = self.ended.pop() {
             self.table.remove(id);
         }
     }
 
     /// Takes the marks, accepts if the listener has one or a pause is over, and then takes the
     /// marks of the new connections, too, so that they are served at once.
+    #[inline]
     pub(super) fn collect(
         &mut self,
         tyme: Tyme,
@@ -43,9 +45,21 @@ impl Server {
         if let Ok(at) = ready {
             marks.remove(at);
         }
-        if !self.accepts.wanted(tyme, ready.is_ok()) {
-            return Ok(());
+        match self.accepts.wanted(tyme, ready.is_ok()) {
+            true => self.accept_and_collect(listener, tyme, net, group, marks),
+            false => Ok(()),
         }
+    }
+
+    #[cold]
+    fn accept_and_collect(
+        &mut self,
+        listener: Sid,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        group: Group,
+        marks: &mut Vec<Sid>,
+    ) -> Result<(), ListenerLost> {
         let again = self.accept_some(listener, tyme, net);
         net.ready(group, marks);
         marks.retain(|sid| *sid != listener);
@@ -94,14 +108,14 @@ impl Server {
     fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme) {
         let mut link = Link::open(sid, tyme, &self.shared.limits);
         link.keep_open(!self.auto_close);
-        #[cfg(feature = "rustls")]
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         let asks = self.tls.as_ref().is_some_and(|tls| {
             let deadline = tyme + self.shared.limits.handshake;
             link.begin_secure(Session::server(tls), deadline) && link.touch()
         });
         log::debug!("accepted {peer}");
         let id = self.table.insert(sid, peer, link);
-        #[cfg(feature = "rustls")]
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         if asks {
             self.asked.push(id);
         }

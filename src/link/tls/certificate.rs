@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (bytes, decimal) in [
+        for (bytes, wanted) in [
             (&[][..], "0"),
             (&[0], "0"),
             (&[0, 0xff], "255"),
@@ -320,9 +320,9 @@ mod tests {
             (&[0x80], "-128"),
             (&[1, 0], "256"),
         ] {
-            assert_eq!(super::decimal(bytes), decimal);
+            assert_eq!(decimal(bytes), wanted);
         }
-        assert_eq!(super::decimal(&[1; 65]).len(), 131);
+        assert_eq!(decimal(&[1; 65]).len(), 131);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, KeyLog, RootCertStore};
 
-use super::clock::WallClock;
+use super::aside::Aside;
 use super::verify::OfServers;
 use super::{Source, TlsError, Versions, identity, provider, refused_revocations};
 
@@ -26,14 +26,13 @@ use super::{Source, TlsError, Versions, identity, provider, refused_revocations}
 #[derive(Clone)]
 pub struct ClientTls {
     pub(super) config: Arc<ClientConfig>,
-    pub(super) clock: Option<Arc<WallClock>>,
+    pub(super) aside: Option<Arc<Aside>>,
     pub(super) name: Option<ServerName<'static>>,
     pub(super) tolerant: bool,
 }
 
 impl ClientTls {
     /// What it needs is somebody to trust.
-    #[must_use]
     pub fn builder() -> ClientTlsBuilder {
         ClientTlsBuilder::default()
     }
@@ -62,7 +61,7 @@ impl From<Arc<ClientConfig>> for ClientTls {
     fn from(config: Arc<ClientConfig>) -> Self {
         Self {
             config,
-            clock: None,
+            aside: None,
             name: None,
             tolerant: false,
         }
@@ -195,12 +194,13 @@ impl ClientTlsBuilder {
     /// A file that cannot be read or holds something else, a key that is not the certificate's,
     /// nobody to trust, or a name that is none.
     pub fn build(self) -> Result<ClientTls, TlsError> {
-        let clock = Arc::new(WallClock::default());
+        let aside = Arc::new(Aside::default());
         let verifier = OfServers {
             inner: self.verifier()?,
             any_name: self.any_name,
+            aside: aside.clone(),
         };
-        let builder = ClientConfig::builder_with_details(provider(), clock.clone())
+        let builder = ClientConfig::builder_with_details(provider(), aside.clone())
             .with_protocol_versions(self.versions.supported())?
             .dangerous() // is what rustls calls every verifier that is not its own
             .with_custom_certificate_verifier(Arc::new(verifier));
@@ -229,7 +229,7 @@ impl ClientTlsBuilder {
         }
         let tls = ClientTls {
             config: Arc::new(config),
-            clock: Some(clock),
+            aside: Some(aside),
             name: None,
             tolerant: false,
         };

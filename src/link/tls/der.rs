@@ -55,8 +55,8 @@ impl<'a> Der<'a> {
     }
 
     /// Takes the next value, a SEQUENCE or whatever `tag` says, to look into it.
-    pub(super) fn enter(&mut self, tag: u8) -> Option<Der<'a>> {
-        self.take(tag).map(Der)
+    pub(super) fn enter(&mut self, tag: u8) -> Option<Self> {
+        self.take(tag).map(Self)
     }
 
     pub(super) const fn is_empty(self) -> bool {

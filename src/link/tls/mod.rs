@@ -15,9 +15,9 @@
 //! An established session holds about 8 KiB, most of it rustls's; while it receives or sends, up
 //! to 64 KiB of ciphertext per connection besides its caps.
 
+mod aside;
 mod certificate;
 mod client;
-mod clock;
 mod der;
 mod error;
 mod info;
@@ -55,9 +55,9 @@ pub enum Versions {
 
 impl Versions {
     fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
-        static ALL: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        const ALL: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
         match self {
-            Self::Both => &ALL,
+            Self::Both => ALL,
             Self::Tls13 => &ALL[..1],
             Self::Tls12 => &ALL[1..],
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{KeyLog, RootCertStore, ServerConfig};
 
-use super::clock::WallClock;
+use super::aside::Aside;
 use super::verify::OfClients;
 use super::{Source, TlsError, Versions, identity, provider, refused_revocations};
 
@@ -29,7 +29,7 @@ use super::{Source, TlsError, Versions, identity, provider, refused_revocations}
 #[derive(Clone)]
 pub struct ServerTls {
     pub(super) config: Arc<ServerConfig>,
-    pub(super) clock: Option<Arc<WallClock>>,
+    pub(super) aside: Option<Arc<Aside>>,
     pub(super) tolerant: bool,
 }
 
@@ -47,7 +47,6 @@ pub enum Certify {
 
 impl ServerTls {
     /// What it needs is a certificate and its key.
-    #[must_use]
     pub fn builder() -> ServerTlsBuilder {
         ServerTlsBuilder::default()
     }
@@ -65,7 +64,7 @@ impl From<Arc<ServerConfig>> for ServerTls {
     fn from(config: Arc<ServerConfig>) -> Self {
         Self {
             config,
-            clock: None,
+            aside: None,
             tolerant: false,
         }
     }
@@ -169,10 +168,10 @@ impl ServerTlsBuilder {
             .ok_or_else(need("a certificate"))?;
         let key = self.key.as_ref().ok_or_else(need("a private key"))?;
         let (chain, private) = (certificate.certificates("certificate")?, key.key()?);
-        let clock = Arc::new(WallClock::default());
-        let builder = ServerConfig::builder_with_details(provider(), clock.clone())
+        let aside = Arc::new(Aside::default());
+        let builder = ServerConfig::builder_with_details(provider(), aside.clone())
             .with_protocol_versions(self.versions.supported())?;
-        let builder = match self.verifier()? {
+        let builder = match self.verifier(&aside)? {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
         };
@@ -192,12 +191,12 @@ impl ServerTlsBuilder {
         }
         Ok(ServerTls {
             config: Arc::new(config),
-            clock: Some(clock),
+            aside: Some(aside),
             tolerant: false,
         })
     }
 
-    fn verifier(&self) -> Result<Option<OfClients>, TlsError> {
+    fn verifier(&self, aside: &Arc<Aside>) -> Result<Option<OfClients>, TlsError> {
         let certify = self.certify.unwrap_or(match self.client_ca.is_empty() {
             true => Certify::None,
             false => Certify::Required,
@@ -236,7 +235,10 @@ impl ServerTlsBuilder {
         }
         let verifier = builder.build();
         let verifier = verifier.map_err(|e| refused_revocations(&self.revocations, &e))?;
-        Ok(Some(OfClients(verifier)))
+        Ok(Some(OfClients {
+            inner: verifier,
+            aside: aside.clone(),
+        }))
     }
 }
 

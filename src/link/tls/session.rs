@@ -12,8 +12,8 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, CommonState, Connection, ServerConnection};
 
-use super::clock::WallClock;
-use super::verify::{failure, take_finer};
+use super::aside::Aside;
+use super::verify::failure;
 use super::{ClientTls, ServerTls, TlsInfo};
 use crate::link::pool::Pool;
 use crate::link::{Buffer, TlsFailure};
@@ -27,13 +27,16 @@ pub(in crate::link) struct Session {
     below: Option<Box<Self>>,
     /// What was queued before this session began: it goes out first, as it is.
     before: Buffer,
-    clock: Option<Arc<WallClock>>,
+    aside: Option<Arc<Aside>>,
     /// When the handshake has lasted too long: zero until a turn has set it, never once done.
     deadline: Tyme,
-    /// Bytes of plaintext in the ciphertext that the system has not taken yet.
+    /// Bytes of the user's that were queued, are no longer, and that the system has not taken yet:
+    /// in ciphertext, or from before this session.
     flight: usize,
     /// Bytes of plaintext that the receive buffer had no room for.
     waiting: usize,
+    /// Bytes of the wire that rustls had no room for.
+    rest: Buffer,
     /// Bytes of the first flight received so far; no longer counted at `STARTED`.
     begun: usize,
     /// The peer's close_notify has come.
@@ -59,7 +62,7 @@ pub(in crate::link) struct Fed<'a> {
 impl Session {
     pub(in crate::link) fn server(tls: &ServerTls) -> Result<Box<Self>, TlsFailure> {
         let conn = ServerConnection::new(tls.config.clone()).map_err(|e| failure(&e))?;
-        Ok(Self::new(conn.into(), tls.clock.clone(), tls.tolerant))
+        Ok(Self::new(conn.into(), tls.aside.clone(), tls.tolerant))
     }
 
     /// To a server that was dialled as `to`.
@@ -73,22 +76,23 @@ impl Session {
             _ => return Err(TlsFailure::BadName),
         };
         let conn = ClientConnection::new(tls.config.clone(), name).map_err(|e| failure(&e))?;
-        let mut session = Self::new(conn.into(), tls.clock.clone(), tls.tolerant);
+        let mut session = Self::new(conn.into(), tls.aside.clone(), tls.tolerant);
         session.begun = STARTED; // it is we who start it
         Ok(session)
     }
 
-    fn new(mut conn: Connection, clock: Option<Arc<WallClock>>, tolerant: bool) -> Box<Self> {
+    fn new(mut conn: Connection, aside: Option<Arc<Aside>>, tolerant: bool) -> Box<Self> {
         // What we encrypt at a time is bounded by `encrypt`.
         conn.set_buffer_limit(None);
         Box::new(Self {
             conn,
             below: None,
             before: Buffer::new(),
-            clock,
+            aside,
             deadline: Tyme::ZERO,
             flight: 0,
             waiting: 0,
+            rest: Buffer::new(),
             begun: 0,
             closed: false,
             bye: false,
@@ -99,7 +103,8 @@ impl Session {
 
     /// Puts it on top of what the link had till now: nothing or a session, and a queue that is to
     /// go out before, as it is.
-    pub(in crate::link) fn over(&mut self, below: Option<Box<Self>>, before: Buffer) {
+    pub(in crate::link) fn over(&mut self, mut below: Option<Box<Self>>, before: Buffer) {
+        self.flight = before.len() + below.as_mut().map_or(0, |below| below.landed());
         self.below = below;
         self.before = before;
     }
@@ -123,8 +128,12 @@ impl Session {
 
     /// Whether plaintext is there that was not handed out.
     pub(in crate::link) fn holds_plaintext(&self) -> bool {
-        let below = || self.below.as_ref().is_some_and(|below| below.waiting > 0);
-        self.waiting > 0 || (!self.closed && below())
+        let below = || {
+            self.below
+                .as_ref()
+                .is_some_and(|below| below.holds_plaintext())
+        };
+        self.waiting > 0 || (!self.closed && (!self.rest.is_empty() || below()))
     }
 
     /// Whether the peer has ended its side in order, and all it sent was handed out.
@@ -160,18 +169,8 @@ impl Session {
     }
 
     /// Bytes of the user's that are in here and not taken by the system.
-    pub(in crate::link) fn pending(&self) -> usize {
-        let below = self.below.as_ref().map_or(0, |below| below.pending());
-        self.flight + self.before.len() + below
-    }
-
-    /// The most to read from the wire at once. On top of another session only what that one
-    /// surely takes, as it may have to keep it all: rustls keeps 16 KiB and one record.
-    pub(in crate::link) const fn appetite(&self) -> usize {
-        match self.below {
-            None => usize::MAX,
-            Some(_) => 4096,
-        }
+    pub(in crate::link) const fn pending(&self) -> usize {
+        self.flight
     }
 
     pub(in crate::link) fn info(&self) -> Option<TlsInfo<'_>> {
@@ -199,29 +198,19 @@ impl Session {
 
     /// Takes in bytes of the wire; gives how many of plaintext came out.
     ///
-    /// The caller reads no more than there is room for, so what is left over fits into rustls.
+    /// The caller feeds no more than there is room for, and nothing while plaintext is held: what
+    /// is left over is a record's worth for each session.
     pub(in crate::link) fn feed(
         &mut self,
         wire: &[u8],
         wall: Option<Duration>,
         out: &mut Fed<'_>,
     ) -> Result<usize, TlsFailure> {
-        if let (Some(wall), Some(clock)) = (wall, &self.clock) {
-            clock.tell(wall);
+        if let (Some(wall), Some(aside)) = (wall, &self.aside) {
+            aside.tell_time(wall);
         }
         self.begun = self.begun.saturating_add(wire.len());
-        let fed = match &mut self.below {
-            None => self.absorb(wire, out),
-            Some(below) => {
-                let mut keep = Fed {
-                    rx: None,
-                    room: 0,
-                    pool: out.pool,
-                };
-                let below = below.feed(wire, wall, &mut keep);
-                below.and_then(|_| self.draw(out))
-            }
-        };
+        let fed = self.absorb(wire, out);
         self.failed = self.failed.or(fed.err());
         if !self.handshaking() {
             self.deadline = Tyme::NEVER;
@@ -231,22 +220,64 @@ impl Session {
 
     /// Hands out plaintext that was left over.
     pub(in crate::link) fn take(&mut self, out: &mut Fed<'_>) -> Result<usize, TlsFailure> {
-        let got = self.deliver(out);
-        let drawn = self.draw(out);
-        self.failed = self.failed.or(drawn.err());
-        drawn.map(|more| got + more)
+        let taken = self.take_all(out);
+        self.failed = self.failed.or(taken.err());
+        taken
     }
 
-    /// What the wire's bytes say, without a session below.
+    fn take_all(&mut self, out: &mut Fed<'_>) -> Result<usize, TlsFailure> {
+        let got = self.deliver(out) + self.draw(out)?;
+        let rest = std::mem::take(self.rest());
+        Ok(got + self.absorb(rest.data(), out)?)
+    }
+
+    /// Where bytes wait that the lowest session has no room for.
+    fn rest(&mut self) -> &mut Buffer {
+        match &mut self.below {
+            None => &mut self.rest,
+            Some(below) => below.rest(),
+        }
+    }
+
+    /// What the wire's bytes say.
     fn absorb(&mut self, mut wire: &[u8], out: &mut Fed<'_>) -> Result<usize, TlsFailure> {
         let mut got = 0;
         while !wire.is_empty() && !self.closed {
-            match self.conn.read_tls(&mut wire) {
-                Ok(0) | Err(_) => return Err(TlsFailure::Misbehaved), // a record that is too long
-                Ok(_) => got += self.process(out)?,
+            match self.step(&mut wire, out)? {
+                Some(n) => got += n,
+                None => {
+                    self.rest().extend(wire);
+                    break;
+                }
             }
         }
         Ok(got)
+    }
+
+    /// Takes as many bytes of the wire as rustls does at a time. None when it has no room.
+    fn step(&mut self, wire: &mut &[u8], out: &mut Fed<'_>) -> Result<Option<usize>, TlsFailure> {
+        if let Some(below) = &mut self.below {
+            let mut keep = Fed {
+                rx: None,
+                room: 0,
+                pool: out.pool,
+            };
+            if below.step(wire, &mut keep)?.is_none() {
+                return Ok(None);
+            }
+            return self.draw(out).map(Some);
+        }
+        match self.conn.read_tls(wire) {
+            // A record that is too long, or what follows the close_notify.
+            Ok(0) => match self.closed {
+                true => *wire = &[],
+                false => return Err(TlsFailure::Misbehaved),
+            },
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::Other => return Ok(None),
+            Err(_) => return Err(TlsFailure::Misbehaved),
+        }
+        self.process(out).map(Some)
     }
 
     /// What the plaintext of the session below says.
@@ -278,12 +309,9 @@ impl Session {
                 Ok(self.deliver(out))
             }
             Err(error) => {
-                let finer = take_finer();
                 log::debug!("TLS: {error}");
-                let certificate = matches!(error, rustls::Error::InvalidCertificate(_));
-                Err(finer
-                    .filter(|_| certificate)
-                    .unwrap_or_else(|| failure(&error)))
+                let finer = self.aside.as_ref().and_then(|aside| aside.take_finer());
+                Err(finer.unwrap_or_else(|| failure(&error)))
             }
         }
     }

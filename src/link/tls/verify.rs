@@ -2,9 +2,8 @@
 //!
 //! rustls turns what a verifier says into the alert that the peer gets, so those words cannot be
 //! changed without sending worse alerts. What we know better goes beside it: the session takes it
-//! up when the handshake has failed, on the same thread and in the same call.
+//! up when the handshake has failed.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,17 +12,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::Certificate;
+use super::aside::Aside;
 use crate::link::TlsFailure;
-
-thread_local! {
-    /// An out parameter of the verifiers below that rustls cannot pass on.
-    static FINER: Cell<Option<TlsFailure>> = const { Cell::new(None) };
-}
-
-/// What this thread's last verification knew better than its error, once.
-pub(super) fn take_finer() -> Option<TlsFailure> {
-    FINER.take()
-}
 
 /// Verifies servers.
 #[derive(Debug)]
@@ -31,11 +21,15 @@ pub(super) struct OfServers {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
     /// Any name will do, if only the chain is good.
     pub(super) any_name: bool,
+    pub(super) aside: Arc<Aside>,
 }
 
 /// Verifies clients.
 #[derive(Debug)]
-pub(super) struct OfClients(pub(super) Arc<dyn ClientCertVerifier>);
+pub(super) struct OfClients {
+    pub(super) inner: Arc<dyn ClientCertVerifier>,
+    pub(super) aside: Arc<Aside>,
+}
 
 impl ServerCertVerifier for OfServers {
     fn verify_server_cert(
@@ -65,7 +59,9 @@ impl ServerCertVerifier for OfServers {
             true => Some(TlsFailure::WrongAddress),
             false => finer(&error, end_entity, intermediates),
         };
-        FINER.set(finer);
+        if let Some(finer) = finer {
+            self.aside.tell_finer(finer);
+        }
         Err(error)
     }
 
@@ -94,15 +90,15 @@ impl ServerCertVerifier for OfServers {
 
 impl ClientCertVerifier for OfClients {
     fn offer_client_auth(&self) -> bool {
-        self.0.offer_client_auth()
+        self.inner.offer_client_auth()
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        self.0.client_auth_mandatory()
+        self.inner.client_auth_mandatory()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.root_hint_subjects()
+        self.inner.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -111,9 +107,13 @@ impl ClientCertVerifier for OfClients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.0.verify_client_cert(end_entity, intermediates, now);
+        let verified = self
+            .inner
+            .verify_client_cert(end_entity, intermediates, now);
         if let Err(error) = &verified {
-            FINER.set(finer(error, end_entity, intermediates));
+            if let Some(finer) = finer(error, end_entity, intermediates) {
+                self.aside.tell_finer(finer);
+            }
         }
         verified
     }
@@ -124,7 +124,7 @@ impl ClientCertVerifier for OfClients {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        self.inner.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -133,11 +133,11 @@ impl ClientCertVerifier for OfClients {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        self.inner.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.inner.supported_verify_schemes()
     }
 }
 

@@ -11,14 +11,19 @@ pub(super) const WAKER: Token = Token(usize::MAX);
 
 /// What an event says, as flags of a socket. A broken connection is ready for everything, so that
 /// whoever reads or writes next is told why.
+#[inline]
 pub(super) fn readiness(event: &Event) -> u8 {
+    let flags =
+        (u8::from(event.is_readable()) * READABLE) | (u8::from(event.is_writable()) * WRITABLE);
+    match event.is_read_closed() | event.is_write_closed() | event.is_error() {
+        true => flags | broken(event),
+        false => flags,
+    }
+}
+
+#[cold]
+fn broken(event: &Event) -> u8 {
     let mut flags = 0;
-    if event.is_readable() {
-        flags |= READABLE;
-    }
-    if event.is_writable() {
-        flags |= WRITABLE;
-    }
     if event.is_read_closed() {
         flags |= READABLE | READ_CLOSED;
     }

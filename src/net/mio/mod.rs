@@ -3,7 +3,8 @@
 //! Readiness is told by edges, through one registration a socket, and kept as flags that are
 //! hints: a read without the flag makes no system call, a read that comes back short clears the
 //! flag, because the next byte will tell of itself by a new edge. The exception is a stream whose
-//! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read.
+//! end was announced (`READ_CLOSED`): no edge follows, so its flag stays until the end is read,
+//! and a short read marks it.
 //!
 //! A Unix stream is registered for reading only until a write first finds no room; the reason is
 //! at [`Socket::hears_room`](socket::Socket::hears_room).
@@ -204,6 +205,61 @@ impl MioNet {
     }
 }
 
+/// What is out of the ordinary, kept out of the path of every message.
+impl MioNet {
+    /// A read that found the end or nothing, is not the last one, or failed.
+    #[cold]
+    fn read_rarely(&mut self, sid: Sid, got: io::Result<usize>) -> Result<Option<usize>, NetError> {
+        match got {
+            Ok(0) => Ok(Some(0)),
+            Ok(n) => {
+                // More will be read, and no edge tells of it.
+                self.table.mark(sid);
+                Ok(Some(n))
+            }
+            Err(e) => match e.kind() {
+                ErrorKind::WouldBlock => {
+                    self.table.get_mut(sid)?.clear(READABLE);
+                    Ok(None)
+                }
+                // The next turn will do.
+                ErrorKind::Interrupted => {
+                    self.table.mark(sid);
+                    Ok(None)
+                }
+                _ => Err(e.into()),
+            },
+        }
+    }
+
+    /// A write that was not taken as a whole, or failed.
+    #[cold]
+    fn write_rarely(&mut self, sid: Sid, took: io::Result<usize>) -> Result<usize, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        match took {
+            Ok(n) => {
+                if SHORT_IS_LAST && await_room(entry, self.poll.registry(), sid).is_err() {
+                    // Nothing will tell of room, so whoever writes is to try again.
+                    self.table.mark(sid);
+                }
+                Ok(n)
+            }
+            Err(e) => match e.kind() {
+                ErrorKind::WouldBlock => {
+                    await_room(entry, self.poll.registry(), sid)?;
+                    Ok(0)
+                }
+                // The next turn will do.
+                ErrorKind::Interrupted => {
+                    self.table.mark(sid);
+                    Ok(0)
+                }
+                _ => Err(e.into()),
+            },
+        }
+    }
+}
+
 impl Net for MioNet {
     fn now(&mut self) -> Tyme {
         self.clock.now()
@@ -370,27 +426,13 @@ impl Net for MioNet {
         if entry.flags & (READABLE | CONNECTING | LISTENING) != READABLE || buf.is_empty() {
             return not_now(entry.is(LISTENING)).map(|()| None);
         }
-        loop {
-            match entry.socket.read(buf) {
-                Ok(n) => {
-                    if 0 < n && n < buf.len() {
-                        if SHORT_IS_LAST && !entry.is(READ_CLOSED) {
-                            entry.clear(READABLE);
-                        } else {
-                            self.table.mark(sid); // the end, of which no edge tells again
-                        }
-                    }
-                    return Ok(Some(n));
-                }
-                Err(e) => match e.kind() {
-                    ErrorKind::WouldBlock => {
-                        entry.clear(READABLE);
-                        return Ok(None);
-                    }
-                    ErrorKind::Interrupted => {}
-                    _ => return Err(e.into()),
-                },
+        match entry.socket.read(buf) {
+            Ok(n) if n == buf.len() => Ok(Some(n)),
+            Ok(n) if n > 0 && SHORT_IS_LAST && !entry.is(READ_CLOSED) => {
+                entry.clear(READABLE);
+                Ok(Some(n))
             }
+            rare => self.read_rarely(sid, rare),
         }
     }
 
@@ -399,25 +441,9 @@ impl Net for MioNet {
         if entry.flags & (WRITABLE | CONNECTING | LISTENING) != WRITABLE || data.is_empty() {
             return not_now(entry.is(LISTENING)).map(|()| 0);
         }
-        loop {
-            match entry.socket.write(data) {
-                Ok(n) => {
-                    let short = SHORT_IS_LAST && n < data.len();
-                    if short && await_room(entry, self.poll.registry(), sid).is_err() {
-                        // Nothing will tell of room, so whoever writes is to try again.
-                        self.table.mark(sid);
-                    }
-                    return Ok(n);
-                }
-                Err(e) => match e.kind() {
-                    ErrorKind::WouldBlock => {
-                        await_room(entry, self.poll.registry(), sid)?;
-                        return Ok(0);
-                    }
-                    ErrorKind::Interrupted => {}
-                    _ => return Err(e.into()),
-                },
-            }
+        match entry.socket.write(data) {
+            Ok(n) if n == data.len() => Ok(n),
+            rare => self.write_rarely(sid, rare),
         }
     }
 

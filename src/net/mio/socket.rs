@@ -88,6 +88,7 @@ impl Socket {
         }
     }
 
+    #[inline]
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::TcpStream(s) => s.read(buf),
@@ -98,6 +99,7 @@ impl Socket {
     }
 
     /// Writes without ever raising SIGPIPE.
+    #[inline]
     pub(super) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match self {
             Self::TcpStream(s) => s.write(data),

@@ -242,32 +242,54 @@ impl Table {
     /// Appends the marked sockets of a group, ascending, and takes their marks.
     pub(super) fn ready(&mut self, group: Group, out: &mut Vec<Sid>) {
         let Self {
-            sockets, groups, ..
+            sockets,
+            groups,
+            marked,
+            ..
         } = self;
-        let Some(group) = groups
+        let Some(gathering) = groups
             .get_mut(group.index() as usize)
             .filter(|g| g.generation == group.generation())
         else {
             return;
         };
         let start = out.len();
-        for sid in group.marks.drain(..) {
-            match sockets.get_mut(sid.index() as usize) {
-                Some(e) if e.generation == sid.generation() => {
-                    e.clear(MARKED);
+        out.reserve(gathering.marks.len());
+        for &sid in &gathering.marks {
+            if let Some(entry) = sockets.get_mut(sid.index() as usize) {
+                if entry.generation == sid.generation() {
+                    entry.clear(MARKED);
                     out.push(sid);
                 }
-                _ => {}
             }
         }
-        group.live = 0;
+        gathering.marks.clear();
+        gathering.live = 0;
+        if marked.last() == Some(&group.index()) {
+            // Mostly it is the only one; the others leave the list later.
+            marked.pop();
+            gathering.listed = false;
+        }
         if out.len() - start > 1 {
-            out[start..].sort_unstable();
+            sort(&mut out[start..]);
         }
     }
 
     /// Appends the owners of groups with marks, ascending, each once; [`Owner::NONE`] is nobody.
+    #[inline]
     pub(super) fn woken(&mut self, out: &mut Vec<Owner>) {
+        if let [one] = *self.marked {
+            let group = &self.groups[one as usize];
+            if group.live > 0 && group.owner != Owner::NONE {
+                out.push(group.owner);
+            }
+        } else if !self.marked.is_empty() {
+            self.woken_of_many(out);
+        }
+    }
+
+    #[cold]
+    fn woken_of_many(&mut self, out: &mut Vec<Owner>) {
         let Self { groups, marked, .. } = self;
         let start = out.len();
         marked.retain(|&index| {
@@ -278,11 +300,15 @@ impl Table {
             }
             group.listed
         });
-        if out.len() - start > 1 {
-            out[start..].sort_unstable();
-            dedup_from(out, start);
-        }
+        out[start..].sort_unstable();
+        dedup_from(out, start);
     }
+}
+
+/// Out of line: with one mark, as mostly, there is nothing to sort.
+#[inline(never)]
+fn sort(marks: &mut [Sid]) {
+    marks.sort_unstable();
 }
 
 /// Removes repeated neighbours from `start` on.

@@ -13,7 +13,7 @@ use super::open;
 use crate::net::{ConnectOptions, Endpoint, ListenOptions, NetError};
 
 /// Bytes that fit into `sun_path` together with the closing NUL.
-const PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
+const PATH_MAX: u16 = if cfg!(any(target_os = "linux", target_os = "android")) {
     107
 } else {
     103
@@ -146,9 +146,9 @@ fn address(path: &Path) -> Result<SockAddr, NetError> {
     if bytes.is_empty() || bytes.contains(&0) {
         return Err(NetError::Invalid);
     }
-    if bytes.len() > PATH_MAX {
+    if bytes.len() > PATH_MAX.into() {
         return Err(NetError::PathTooLong {
-            len: bytes.len(),
+            len: u16::try_from(bytes.len()).unwrap_or(u16::MAX),
             max: PATH_MAX,
         });
     }

@@ -12,6 +12,9 @@ use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
 use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 use super::wakenet::WakeNet;
 
+/// A run by hand that goes on longer than this has no end.
+const PASSES_MAX: u64 = 100_000;
+
 /// The program's state: what its doers wrote down.
 #[derive(Debug, Default)]
 pub struct App {
@@ -40,7 +43,7 @@ pub enum Drive {
 pub fn play(scenario: &Scenario, drive: Drive) -> Story {
     quiet_panics();
     let mut doist = build(scenario);
-    let mut net = NullNet::default();
+    let mut net = WakeNet::patient();
     let outcome = match drive {
         Drive::Asap => doist.with_pace(Pace::Asap).run_kept(&mut net),
         Drive::Real => doist.with_pace(Pace::Real).run_kept(&mut net),
@@ -107,14 +110,14 @@ pub fn build(scenario: &Scenario) -> Doist<App> {
 
 fn by_hand(
     mut doist: Doist<App>,
-    net: &mut NullNet,
+    net: &mut WakeNet,
     scenario: &Scenario,
     slice: Option<usize>,
 ) -> (Doist<App>, Result<Outcome, Fault>) {
     if let Err(fault) = doist.enter(net) {
         return (doist, Err(fault));
     }
-    for pass in 1.. {
+    for pass in 1..PASSES_MAX {
         for act in scenario.host.iter().filter(|a| a.before == pass) {
             host(&mut doist, net, &act.what);
         }
@@ -134,12 +137,12 @@ fn by_hand(
             return (doist, outcome);
         }
     }
-    unreachable!("the model knew an end")
+    panic!("no end after {PASSES_MAX} passes, though the laws' model knew one")
 }
 
 fn by_thirds(
     doist: Doist<App>,
-    net: &mut NullNet,
+    net: &mut WakeNet,
     scenario: &Scenario,
 ) -> (Doist<App>, Result<Outcome, Fault>) {
     let mut doist = doist.with_advance_at_most(Duration::from_secs(100));
@@ -155,6 +158,7 @@ fn by_thirds(
                 host(&mut doist, net, &act.what);
             }
         }
+        assert!(passes < PASSES_MAX, "no end after {PASSES_MAX} passes");
         let dt = doist.tock() * 2 / 3;
         match doist.advance(net, dt) {
             Ok(advance) => {
@@ -169,7 +173,7 @@ fn by_thirds(
     }
 }
 
-fn host(doist: &mut Doist<App>, net: &mut NullNet, op: &HostOp) {
+fn host(doist: &mut Doist<App>, net: &mut WakeNet, op: &HostOp) {
     match op {
         HostOp::Wake(name) => {
             if let Some(&id) = doist.app.ids.get(name) {
