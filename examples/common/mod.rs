@@ -3,11 +3,9 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hio::doing::Fault;
-use hio::link::tls::{ClientTls, ServerTls};
 use hio::net::Endpoint;
 
 /// Why a program does not start.
@@ -68,71 +66,6 @@ pub(crate) fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
         _ => Err(Usage::wrong(
             "--addr takes HOST:PORT; for a path use --unix",
         )),
-    }
-}
-
-/// What a command line says about TLS.
-#[derive(Debug, Default)]
-pub(crate) struct TlsFiles {
-    /// `--tls`
-    pub(crate) wanted: bool,
-    /// `--cert`
-    pub(crate) certificate: Option<PathBuf>,
-    /// `--key`
-    pub(crate) key: Option<PathBuf>,
-    /// `--ca` of a client, `--client-ca` of a server.
-    pub(crate) ca: Option<PathBuf>,
-    /// `--name`
-    pub(crate) name: Option<String>,
-}
-
-impl TlsFiles {
-    /// What a server makes of it.
-    pub(crate) fn server(self) -> Result<Option<ServerTls>, Usage> {
-        if !self.wanted {
-            return self.unwanted();
-        }
-        let mut tls = ServerTls::builder();
-        if let Some(certificate) = self.certificate {
-            tls = tls.certificate(certificate);
-        }
-        if let Some(key) = self.key {
-            tls = tls.key(key);
-        }
-        if let Some(ca) = self.ca {
-            tls = tls.client_ca(ca);
-        }
-        tls.build().map(Some).map_err(Usage::wrong)
-    }
-
-    /// What a client makes of it.
-    pub(crate) fn client(self) -> Result<Option<ClientTls>, Usage> {
-        if !self.wanted {
-            return self.unwanted();
-        }
-        let mut tls = ClientTls::builder();
-        if let Some(ca) = self.ca {
-            tls = tls.ca(ca);
-        }
-        if let Some(certificate) = self.certificate {
-            tls = tls.certificate(certificate);
-        }
-        if let Some(key) = self.key {
-            tls = tls.key(key);
-        }
-        if let Some(name) = self.name {
-            tls = tls.name(name);
-        }
-        tls.build().map(Some).map_err(Usage::wrong)
-    }
-
-    /// No TLS. Files for it are then a mistake, which must not end in plain text.
-    fn unwanted<T>(self) -> Result<Option<T>, Usage> {
-        let files = [self.certificate, self.key, self.ca];
-        match files.iter().all(Option::is_none) && self.name.is_none() {
-            true => Ok(None),
-            false => Err(Usage::wrong("certificates need --tls")),
-        }
     }
 }
 
