@@ -4,8 +4,8 @@
 //! cargo run --release --example tour
 //! ```
 //!
-//! One thread and one Doist run three echo servers and six clients over loopback TCP and a Unix
-//! socket. `cast.rs` has the doers, `screen.rs` the table that is drawn of them; this file puts
+//! One thread and one Doist run four echo servers and seven clients over loopback TCP, a Unix
+//! socket and TLS, whose certificate is made on the spot. `cast.rs` has the doers, `screen.rs` the table that is drawn of them; this file puts
 //! them together and steps them, as a game or a control loop would, so that it can look inside
 //! between two steps.
 
@@ -21,6 +21,7 @@ use cast::{App, Clumsy, Flaky, Pace, Pinger};
 use hio::doers::EchoServerDoer;
 use hio::doing::prelude::{Doist, Fault, Net, Outcome, Tyme};
 use hio::doing::{Due, Restarts, Step};
+use hio::link::tls::{ClientTls, ServerTls};
 use hio::link::{Limits, Server};
 use hio::net::{Endpoint, ListenOptions, MioNet};
 use screen::Screen;
@@ -71,6 +72,10 @@ fn tour() -> Result<(), Fault> {
     let local = Endpoint::host("127.0.0.1", 0);
     let tcp = doist.named("echo/tcp").add(echo(local.clone()));
     let unix = doist.named("echo/unix").add(echo(Endpoint::unix(&path)));
+    let (server_tls, client_tls) = tls()?;
+    let secure = Server::new(local.clone(), ListenOptions::default(), Limits::default());
+    let secure = EchoServerDoer::new(secure.with_tls(server_tls));
+    let secure = doist.named("echo/tls").add(secure);
     let flaky = doist.named("echo/flaky").add(Flaky::new(local));
     doist.named("clumsy").add(Clumsy::default());
     doist.enter(&mut net)?;
@@ -79,6 +84,7 @@ fn tour() -> Result<(), Fault> {
     let at = |doist: &Doist<App>, id| doist.get(id).map(|d: &EchoServerDoer| d.server().eha());
     let tcp = at(&doist, tcp).ok_or_else(|| Fault::msg("no server"))?;
     let unix = at(&doist, unix).ok_or_else(|| Fault::msg("no server"))?;
+    let secure = at(&doist, secure).ok_or_else(|| Fault::msg("no server"))?;
     let flaky = doist.get(flaky).map(|f| f.server().eha());
     let flaky = flaky.ok_or_else(|| Fault::msg("no server"))?;
     for (name, to, pace) in [
@@ -92,7 +98,23 @@ fn tour() -> Result<(), Fault> {
         let pinger = Pinger::new(&mut doist.app, name, to, pace);
         doist.named(name).add(pinger);
     }
+    let rush = Pace::Rush { size: 64 };
+    let fay =
+        Pinger::new(&mut doist.app, "fay", &secure, rush).with_tls(&mut doist.app, client_tls);
+    doist.named("fay").add(fay);
     play(&mut doist, &mut net)
+}
+
+/// A certificate that lives as long as this program, for both ends.
+fn tls() -> Result<(ServerTls, ClientTls), Fault> {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let server = ServerTls::builder()
+        .certificate(certificate.as_bytes())
+        .key(key.as_bytes())
+        .build()?;
+    let client = ClientTls::builder().ca(certificate.as_bytes()).build()?;
+    Ok((server, client))
 }
 
 fn echo(at: Endpoint) -> EchoServerDoer {

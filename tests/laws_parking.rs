@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hio::doing::prelude::*;
 use hio::doing::{Budget, Due, Event, Overrun, Overruns, Step, Wake};
+use hio::net::Owner;
 
 use laws::generate::{Flavour, PLAIN};
 use laws::harness::group_of;
@@ -1140,4 +1141,64 @@ fn p2_a_slice_by_time_gives_the_same_order() {
         "three doers fit into 2.5 ms, as none is cut short"
     );
     doist.exit(&mut net).expect("no fault");
+}
+
+/// Runs its children when it is run, notes when, and parks for good.
+struct Grandparent {
+    deeds: Deeds<Vec<u64>>,
+}
+
+impl Doer<Vec<u64>> for Grandparent {
+    fn deeds(&self) -> Option<&Deeds<Vec<u64>>> {
+        Some(&self.deeds)
+    }
+    fn deeds_mut(&mut self) -> Option<&mut Deeds<Vec<u64>>> {
+        Some(&mut self.deeds)
+    }
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Vec<u64>>) -> Result<Next, Fault> {
+        cx.app.push(tyme.as_nanos() / 1_000_000_000);
+        self.deeds.recur(tyme, cx)?;
+        Ok(Park(Tyme::NEVER))
+    }
+}
+
+/// Notes who it is, and parks for good.
+struct Sleeping;
+
+impl Doer<Vec<u64>> for Sleeping {
+    fn enter(&mut self, cx: &mut Cx<'_, Vec<u64>>) -> Result<Next, Fault> {
+        let Owner(me) = cx.ask.owner();
+        cx.app.push(me);
+        Ok(Park(Tyme::NEVER))
+    }
+    fn recur(&mut self, _: Tyme, cx: &mut Cx<'_, Vec<u64>>) -> Result<Next, Fault> {
+        cx.app.push(u64::MAX);
+        Ok(Park(Tyme::NEVER))
+    }
+}
+
+#[test]
+fn p1_a_wake_marks_the_parked_ancestors_above_a_timed_parent_too() {
+    let mut timed = DoDoer::new().with_tock(Duration::from_secs(100));
+    timed.add(Sleeping);
+    let mut grandparent = Grandparent {
+        deeds: Deeds::new(),
+    };
+    grandparent.deeds.add(timed);
+    let mut doist = Doist::new(Vec::new()).with_tock(Duration::from_secs(1));
+    doist.add(grandparent);
+    let mut net = NullNet::default();
+    doist.enter(&mut net).unwrap();
+    let sleeper = DoerId::from(Owner(doist.app.remove(0)));
+    doist.recur(&mut net).unwrap();
+    doist.recur(&mut net).unwrap();
+    assert_eq!(doist.app, [0], "parked");
+    for _ in 0..3 {
+        doist.wake(sleeper);
+    }
+    doist.recur(&mut net).unwrap();
+    doist.recur(&mut net).unwrap();
+    // It ran for the wake, once; the timed parent between them never runs early, so neither does
+    // the sleeper.
+    assert_eq!(doist.app, [0, 2]);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hio::doing::prelude::*;
+use hio::link::tls::ClientTls;
 use hio::link::{Client, ClientEvent, Limits, Reconnect, Server};
 use hio::net::{ConnectOptions, Endpoint, ListenOptions};
 
@@ -103,6 +104,13 @@ impl Pinger {
             asked: None,
             next: Tyme::ZERO,
         }
+    }
+
+    /// Calls over TLS.
+    pub(crate) fn with_tls(mut self, app: &mut App, tls: ClientTls) -> Self {
+        app.links[self.seen].peer.push_str(" TLS");
+        self.client = self.client.with_tls(tls);
+        self
     }
 
     /// Tells what happened to the connection.

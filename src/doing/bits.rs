@@ -42,6 +42,11 @@ impl Bits {
     }
 
     #[inline]
+    pub(super) fn contains(&self, n: usize) -> bool {
+        self.word(n / 64) & 1 << (n % 64) != 0
+    }
+
+    #[inline]
     pub(super) fn insert(&mut self, n: usize) {
         if n < 64 {
             self.first |= 1 << n;

@@ -358,12 +358,17 @@ impl Hub {
         place == me || (!self.chain.is_empty() && self.chain.contains(&place))
     }
 
-    /// Marks a parked doer and its parked ancestors, up to the first that is not parked: that one
-    /// runs when it is due, and running those above it for nothing, again and again as long as a
-    /// socket is ready, would be a busy loop. Says whether the marks reach the Doist.
+    /// Marks a parked doer and all its parked ancestors (law P1). Says whether the Doist's own
+    /// scheduler can run it for that between two ticks.
+    ///
+    /// Below an ancestor that is not parked it waits until that one is due. Those further up are
+    /// told once: as long as a socket is ready it is marked again and again, and running them for
+    /// nothing each time would be a busy loop.
     pub(super) fn mark(&mut self, me: u32, place: u32) -> bool {
         self.attention = true;
-        let mut place = place;
+        let (mut place, mut reaches) = (place, true);
+        let Place { sched, slot, .. } = self.places[place as usize];
+        let again = self.scheds[sched as usize].woken.contains(slot as usize);
         loop {
             let Place {
                 sched, slot, life, ..
@@ -371,13 +376,13 @@ impl Hub {
             if self.runs(me, place) {
                 return false; // and so are all above it
             }
-            if life != Life::Parked {
-                return false;
-            }
+            reaches &= life == Life::Parked;
             let sched = &mut self.scheds[sched as usize];
-            sched.woken.insert(slot as usize);
+            if life == Life::Parked && (reaches || !again) {
+                sched.woken.insert(slot as usize);
+            }
             if sched.owner == NOBODY {
-                return true;
+                return reaches;
             }
             place = sched.owner;
         }
