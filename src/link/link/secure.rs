@@ -104,7 +104,10 @@ impl Link {
         turn: &mut Turn<'_>,
     ) -> Came {
         let limits = &turn.shared.limits;
+        // Of plaintext, so that a message of just that length is taken in one service; what has
+        // none is bounded, too.
         let mut budget = limits.rx_bytes_per_service;
+        let mut wire = budget.saturating_mul(2);
         let mut dry = false;
         loop {
             let room = match keep {
@@ -138,25 +141,28 @@ impl Link {
             }
             let unstarted = session.unstarted();
             let many = turn.shared.handshakes >= limits.handshakes_per_service;
-            if budget == 0 || unstarted && many {
+            if budget == 0 || wire == 0 || unstarted && many {
                 turn.net.mark(self.sid);
                 return Came::Enough;
             }
-            let most = scratch.len().min(room).min(budget);
+            let most = scratch.len().min(room).min(wire);
             let n = match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(Some(n)) if n > 0 => n,
                 Ok(None) => return Came::Enough,
                 Ok(Some(_)) => return Came::Torn,
                 Err(why) => return Came::Lost(why),
             };
-            budget -= n;
+            wire -= n;
             dry = n < most; // the net tells when there is more
             self.active = turn.tyme;
             let wall = session.handshaking().then(|| turn.net.wall());
             let fed = session.feed(&scratch[..n], wall, &mut out);
             turn.shared.handshakes += usize::from(unstarted && !session.unstarted());
             match fed {
-                Ok(n) => turn.shared.stats.received += n as u64,
+                Ok(n) => {
+                    budget = budget.saturating_sub(n);
+                    turn.shared.stats.received += n as u64;
+                }
                 Err(why) => return Came::Failed(why),
             }
         }

@@ -484,21 +484,11 @@ impl Write for Wire<'_> {
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut total = 0;
-        for piece in pieces {
-            match self.net.write(self.sid, piece) {
-                Ok(n) => {
-                    total += n;
-                    if n < piece.len() {
-                        break;
-                    }
-                }
-                // What was taken counts; the error comes again.
-                Err(_) if total > 0 => break,
-                Err(why) => return self.result(Err(why)),
-            }
-        }
-        self.result(Ok(total))
+        let written = match pieces {
+            [one] => self.net.write(self.sid, one),
+            all => self.net.write_vectored(self.sid, all),
+        };
+        self.result(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -19,7 +19,7 @@ mod table;
 #[cfg(unix)]
 mod unix;
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -443,6 +443,18 @@ impl Net for MioNet {
         }
         match entry.socket.write(data) {
             Ok(n) if n == data.len() => Ok(n),
+            rare => self.write_rarely(sid, rare),
+        }
+    }
+
+    fn write_vectored(&mut self, sid: Sid, pieces: &[IoSlice<'_>]) -> Result<usize, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if entry.flags & (WRITABLE | CONNECTING | LISTENING) != WRITABLE || len == 0 {
+            return not_now(entry.is(LISTENING)).map(|()| 0);
+        }
+        match entry.socket.write_vectored(pieces) {
+            Ok(n) if n == len => Ok(n),
             rare => self.write_rarely(sid, rare),
         }
     }

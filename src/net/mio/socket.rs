@@ -1,6 +1,6 @@
 //! One socket of whatever kind, with the system calls that the net makes on it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 
 use ::mio::event::Source;
 use ::mio::net::{TcpListener, TcpStream};
@@ -109,6 +109,17 @@ impl Socket {
         }
     }
 
+    /// As [`write`](Self::write), several pieces in one system call.
+    pub(super) fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let socket = match self {
+            Self::TcpStream(s) => SockRef::from(s),
+            #[cfg(unix)]
+            Self::UnixStream(s) => SockRef::from(s),
+            _ => return Err(invalid()),
+        };
+        socket.send_vectored_with_flags(pieces, NO_SIGNAL)
+    }
+
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         let how = match how {
             Shutdown::Receive => std::net::Shutdown::Read,
@@ -171,3 +182,10 @@ impl Socket {
 fn invalid() -> io::Error {
     io::ErrorKind::InvalidInput.into()
 }
+
+/// `MSG_NOSIGNAL`: the standard library's own vectored write would raise SIGPIPE. Elsewhere the
+/// sockets are made so that they never do.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_SIGNAL: i32 = 0x4000;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_SIGNAL: i32 = 0;
