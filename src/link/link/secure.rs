@@ -1,10 +1,10 @@
 //! The turns of a link with TLS: the same state machine, with a session between buffers and
 //! socket. Plain links never come here.
 
-use super::{Link, State, Turn};
+use super::{Link, Shared, State, Turn};
 use crate::link::news::News;
 use crate::link::tls::{Fed, Session};
-use crate::link::{CloseReason, TlsFailure};
+use crate::link::{Buffer, CloseReason, TlsFailure};
 use crate::net::NetError;
 use crate::tyme::Tyme;
 
@@ -104,48 +104,27 @@ impl Link {
         turn: &mut Turn<'_>,
     ) -> Came {
         let limits = &turn.shared.limits;
+        let most_started = limits.handshakes_per_service;
         // Of plaintext, so that a message of just that length is taken in one service; what has
         // none is bounded, too.
         let mut budget = limits.rx_bytes_per_service;
         let mut wire = budget.saturating_mul(2);
         let mut dry = false;
         loop {
-            let room = match keep {
-                true => limits.rx_cap.saturating_sub(self.rx.len()),
-                false => usize::MAX,
-            };
-            let mut out = Fed {
-                rx: keep.then_some(&mut self.rx),
-                room,
-                pool: &mut turn.shared.pool,
-            };
-            let held = session.holds_plaintext();
-            if !held && session.ended() {
-                return Came::Ended;
-            } else if !held && session.torn() {
-                return Came::Torn;
-            } else if room == 0 {
-                self.full = true;
-                return Came::Enough;
-            } else if held {
-                // Left over from when there was no room: nothing will tell of it.
-                match session.take(&mut out) {
-                    Ok(0) if session.holds_plaintext() => return Came::Enough,
-                    Ok(n) => turn.shared.stats.received += n as u64,
-                    Err(why) => return Came::Failed(why),
-                }
-                continue;
+            if let Some(came) = self.hand_out(session, keep, turn) {
+                return came;
             }
             if dry {
                 return Came::Enough;
             }
             let unstarted = session.unstarted();
-            let many = turn.shared.handshakes >= limits.handshakes_per_service;
+            let many = turn.shared.handshakes >= most_started;
             if budget == 0 || wire == 0 || unstarted && many {
                 turn.net.mark(self.sid);
                 return Came::Enough;
             }
-            let most = scratch.len().min(room).min(wire);
+            let mut out = out(&mut self.rx, keep, turn.shared);
+            let most = scratch.len().min(out.room).min(wire);
             let n = match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(Some(n)) if n > 0 => n,
                 Ok(None) => return Came::Enough,
@@ -164,6 +143,30 @@ impl Link {
                     turn.shared.stats.received += n as u64;
                 }
                 Err(why) => return Came::Failed(why),
+            }
+        }
+    }
+
+    /// Takes what the session holds from when there was no room: nothing else will tell of it.
+    /// None when there is nothing, and room to read.
+    fn hand_out(&mut self, session: &mut Session, keep: bool, turn: &mut Turn<'_>) -> Option<Came> {
+        loop {
+            let mut out = out(&mut self.rx, keep, turn.shared);
+            let held = session.holds_plaintext();
+            if !held && session.ended() {
+                return Some(Came::Ended);
+            } else if !held && session.torn() {
+                return Some(Came::Torn);
+            } else if out.room == 0 {
+                self.full = true;
+                return Some(Came::Enough);
+            } else if !held {
+                return None;
+            }
+            match session.take(&mut out) {
+                Ok(0) if session.holds_plaintext() => return Some(Came::Enough),
+                Ok(n) => turn.shared.stats.received += n as u64,
+                Err(why) => return Some(Came::Failed(why)),
             }
         }
     }
@@ -269,6 +272,19 @@ impl Link {
             Some(session) if session.deadline() > Tyme::ZERO => session.deadline(),
             _ => Tyme::NEVER,
         }
+    }
+}
+
+/// Where plaintext goes: into `rx` up to its cap, or nowhere.
+fn out<'a>(rx: &'a mut Buffer, keep: bool, shared: &'a mut Shared) -> Fed<'a> {
+    let room = match keep {
+        true => shared.limits.rx_cap.saturating_sub(rx.len()),
+        false => usize::MAX,
+    };
+    Fed {
+        rx: keep.then_some(rx),
+        room,
+        pool: &mut shared.pool,
     }
 }
 
