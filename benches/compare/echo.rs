@@ -39,7 +39,9 @@ const LOST_AT_MOST: f64 = 0.03;
 pub(crate) struct Bench {
     pub(crate) scale: Scale,
     myself: String,
-    candidate: Vec<String>,
+    candidate: Option<Vec<String>>,
+    /// Where the certificates are, when all is about TLS.
+    certs: Option<PathBuf>,
 }
 
 impl Bench {
@@ -52,12 +54,56 @@ impl Bench {
         Ok(Self {
             scale,
             myself: myself.display().to_string(),
-            candidate,
+            candidate: Some(candidate),
+            certs: None,
         })
+    }
+
+    /// The same with TLS. hio runs inside this program, too: a handshake allocates a lot, and the
+    /// allocator that counts is to slow all or none.
+    pub(crate) fn tls(scale: Scale, candidate: Option<&str>) -> Result<Self, String> {
+        let myself = std::env::current_exe().map_err(|e| e.to_string())?;
+        let certs = std::env::temp_dir().join(format!("hio-compare-{}", std::process::id()));
+        crate::peers::tls::write_certificates(&certs)?;
+        let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
+        Ok(Self {
+            scale,
+            myself: myself.display().to_string(),
+            candidate: candidate.map(words),
+            certs: Some(certs),
+        })
+    }
+
+    /// A file among the certificates.
+    fn cert(&self, name: &str) -> String {
+        let dir = self.certs.clone().unwrap_or_default();
+        dir.join(name).display().to_string()
+    }
+
+    /// The command line of a server with TLS.
+    fn secure_command(&self, peer: Peer) -> Vec<String> {
+        let own = |kind: &str| {
+            let words = [&self.myself, "--serve", kind, "--certs", &self.cert("")];
+            words.map(str::to_owned).to_vec()
+        };
+        match (peer, &self.candidate) {
+            (Peer::Hio, Some(candidate)) => {
+                let (cert, key) = (self.cert("server.pem"), self.cert("server.key"));
+                let more = ["--addr", "127.0.0.1:0", "--tls", "--cert", &cert];
+                let more = more.into_iter().chain(["--key", &key]).map(str::to_owned);
+                candidate.iter().cloned().chain(more).collect()
+            }
+            (Peer::Hio | Peer::HioAlone | Peer::HioBusy, _) => own("hio-tls"),
+            (Peer::Tokio, _) => own("tokio-rustls"),
+            (Peer::Floor | Peer::Again | Peer::Mio, _) => own("mio-rustls"),
+        }
     }
 
     /// The command line of a server.
     pub(crate) fn command(&self, peer: Peer) -> Vec<String> {
+        if self.certs.is_some() {
+            return self.secure_command(peer);
+        }
         let own = |kind: &str, doers: &str| {
             let words = [&self.myself, "--serve", kind, "--doers", doers];
             words.map(str::to_owned).to_vec()
@@ -69,7 +115,7 @@ impl Bench {
             Peer::HioBusy => own("hio", "1000"),
             Peer::HioAlone => own("hio", "0"),
             Peer::Hio => {
-                let mut words = self.candidate.clone();
+                let mut words = self.candidate.clone().unwrap_or_default();
                 words.extend(["--addr", "127.0.0.1:0"].map(str::to_owned));
                 words
             }
@@ -94,6 +140,12 @@ impl Bench {
             command.args([name, &value.to_string()]);
         }
         command.args(["--load-secs", &plan.seconds.to_string()]);
+        if self.certs.is_some() {
+            command.args(["--certs", &self.cert("")]);
+        }
+        if plan.resume {
+            command.arg("--resume");
+        }
         if let Some(count) = plan.count {
             command.args(["--count", &count.to_string()]);
         }
@@ -126,7 +178,7 @@ impl Bench {
     }
 
     /// All peers in turn, round after round, the order reversed in every other one.
-    fn rounds(&self, cases: &[(Peer, Plan)], rounds: usize) -> Result<Runs, String> {
+    pub(crate) fn rounds(&self, cases: &[(Peer, Plan)], rounds: usize) -> Result<Runs, String> {
         let mut runs = Runs::new();
         for round in 0..rounds {
             let mut order: Vec<usize> = (0..cases.len()).collect();
@@ -144,7 +196,7 @@ impl Bench {
         Ok(runs)
     }
 
-    fn plan(&self, conns: usize, size: usize, pipeline: u64, kind: Kind) -> Plan {
+    pub(crate) fn plan(&self, conns: usize, size: usize, pipeline: u64, kind: Kind) -> Plan {
         Plan {
             conns,
             size,
@@ -152,6 +204,7 @@ impl Bench {
             kind,
             seconds: self.scale.seconds,
             count: None,
+            resume: false,
         }
     }
 
@@ -258,8 +311,16 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(certs) = &self.certs {
+            drop(std::fs::remove_dir_all(certs));
+        }
+    }
+}
+
 /// The figures of every round of every peer.
-type Runs = BTreeMap<Peer, Vec<Figures>>;
+pub(crate) type Runs = BTreeMap<Peer, Vec<Figures>>;
 
 fn pick(runs: &Runs, peer: Peer, key: &str) -> Vec<f64> {
     let of = |f: &Figures| f.get(key).copied().unwrap_or(f64::NAN);
@@ -272,7 +333,13 @@ fn times(runs: &Runs, peer: Peer) -> Vec<f64> {
     pick(runs, peer, "rate").iter().map(|r| 1e6 / r).collect()
 }
 
-fn row(table: &mut Table, what: &str, unit: &str, (runs, key): (&Runs, &str), goal: Goal) {
+pub(crate) fn row(
+    table: &mut Table,
+    what: &str,
+    unit: &str,
+    (runs, key): (&Runs, &str),
+    goal: Goal,
+) {
     table.row(Row {
         what,
         unit,

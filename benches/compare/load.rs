@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: f64,
     /// Ends after so many operations instead, without a warm-up.
     pub(crate) count: Option<u64>,
+    /// TLS sessions are resumed.
+    pub(crate) resume: bool,
 }
 
 impl Default for Plan {
@@ -40,6 +42,7 @@ impl Default for Plan {
             kind: Kind::Echo,
             seconds: 0.5,
             count: None,
+            resume: false,
         }
     }
 }
@@ -56,11 +59,11 @@ pub(crate) enum Kind {
 }
 
 /// Time for a server to get ready for the measured part.
-const WARM_SECONDS: f64 = 0.15;
+pub(crate) const WARM_SECONDS: f64 = 0.15;
 /// Length of the pattern: a prime, so that no two connections send the same for long.
-const PATTERN: usize = 65_521;
+pub(crate) const PATTERN: usize = 65_521;
 /// Most bytes of one send or receive.
-const CHUNK: usize = 256 << 10;
+pub(crate) const CHUNK: usize = 256 << 10;
 
 struct Conn {
     socket: OwnedFd,
@@ -102,24 +105,28 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32) -> io::Result<()> {
     }
 }
 
+/// What is sent: a period and as much of the next as one chunk may need.
+pub(crate) fn pattern() -> Vec<u8> {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let period: Vec<u8> = (0..PATTERN)
+        .map(|_| random.next().to_le_bytes()[0])
+        .collect();
+    period
+        .iter()
+        .copied()
+        .cycle()
+        .take(PATTERN + CHUNK)
+        .collect()
+}
+
 impl Generator {
     fn new(plan: Plan, addr: &str) -> io::Result<Self> {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15);
-        let period: Vec<u8> = (0..PATTERN)
-            .map(|_| random.next().to_le_bytes()[0])
-            .collect();
-        let pattern = period
-            .iter()
-            .copied()
-            .cycle()
-            .take(PATTERN + CHUNK)
-            .collect();
         Ok(Self {
             addr: addr.parse().map_err(io::Error::other)?,
             poll: epoll::create(CreateFlags::CLOEXEC)?,
             start: now(),
             conns: (0..plan.conns).map(|_| None).collect(),
-            pattern,
+            pattern: pattern(),
             buffer: vec![0; CHUNK],
             latency: Histogram::new(),
             ops: 0,

@@ -4,6 +4,7 @@
 //! cargo bench --bench compare                       everything, about twenty minutes
 //! cargo bench --bench compare -- --quick            a look, about a minute
 //! cargo bench --bench compare -- --only ticks,echo  parts: ticks timers echo idle connect counts
+//!                                                   and tls
 //! ```
 //!
 //! One table with ratios comes out. `docs/BENCH.md` says how the figures are taken.
@@ -17,8 +18,11 @@ mod process;
 mod table;
 mod ticks;
 mod timers;
+mod tls;
+mod tls_load;
 
 use std::alloc::System;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
@@ -41,11 +45,12 @@ const HELP: &str = "\
 Measures hio beside a floor, mio by hand and tokio; prints one table.
 
   --quick          few and short rounds: shows that it works, not how fast
-  --only A,B       parts: ticks timers echo idle connect counts
+  --only A,B       parts: ticks timers echo idle connect counts tls
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
   --write FILE     puts the table between the marks in this page, too
-  --candidate CMD  another server than hio's example; gets `--addr HOST:PORT`";
+  --candidate CMD  another server than hio's example; gets `--addr HOST:PORT`, and for TLS
+                   `--tls --cert PEM --key PEM`";
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +73,10 @@ impl Scale {
         self.sizes().last().copied().unwrap_or(1_000)
     }
 
+    fn quick(self) -> bool {
+        self.quick
+    }
+
     fn rounds(self) -> usize {
         self.rounds
     }
@@ -82,7 +91,9 @@ impl Scale {
 }
 
 /// The parts that `--only` knows.
-const PARTS: [&str; 6] = ["ticks", "timers", "echo", "idle", "connect", "counts"];
+const PARTS: [&str; 7] = [
+    "ticks", "timers", "echo", "idle", "connect", "counts", "tls",
+];
 
 /// What the command line says.
 #[derive(Debug, Default)]
@@ -98,6 +109,8 @@ struct Options {
     addr: String,
     pid: u32,
     doers: usize,
+    /// Where the certificates are, for TLS.
+    certs: Option<PathBuf>,
     plan: Plan,
 }
 
@@ -109,12 +122,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let done = match &options.serve {
-        Some(kind) => peers::serve(kind, &options.addr, options.doers).map_err(|e| e.to_string()),
-        None if options.load => {
-            load::run(options.plan, &options.addr, options.pid).map_err(|e| e.to_string())
+    let (plan, addr, pid) = (options.plan, &options.addr, options.pid);
+    let done = match (&options.serve, &options.certs) {
+        (Some(kind), Some(certs)) => peers::serve_tls(kind, addr, certs).map_err(|e| e.to_string()),
+        (Some(kind), None) => peers::serve(kind, addr, options.doers).map_err(|e| e.to_string()),
+        (None, Some(certs)) if options.load => {
+            tls_load::run(plan, addr, pid, certs).map_err(|e| e.to_string())
         }
-        None => compare(&options),
+        (None, _) if options.load => load::run(plan, addr, pid).map_err(|e| e.to_string()),
+        (None, _) => compare(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -154,6 +170,10 @@ fn compare(options: &Options) -> Result<(), String> {
             counts::run(&mut table, &bench);
         }
     }
+    if wanted("tls") {
+        let bench = echo::Bench::tls(scale, options.candidate.as_deref())?;
+        tls::run(&mut table, &bench);
+    }
     table.end();
     if let Some(page) = &options.write {
         table.write(page)?;
@@ -186,6 +206,8 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("load") => (o.load, o.plan.kind) = (true, args.value()?.parse_with(kind)?),
             Long("addr") => o.addr = args.value()?.string()?,
             Long("pid") => o.pid = args.value()?.parse()?,
+            Long("certs") => o.certs = Some(args.value()?.into()),
+            Long("resume") => o.plan.resume = true,
             Long("doers") => o.doers = args.value()?.parse()?,
             Long("conns") => o.plan.conns = args.value()?.parse()?,
             Long("size") => o.plan.size = args.value()?.parse()?,

@@ -4,20 +4,23 @@ use std::fmt;
 /// traffic allocates none.
 ///
 /// All are zero-filled when made and a power of two long. Kept are at most 16 of 64 KiB and
-/// 256 KiB of each smaller size (2.8 MiB together); what comes back beyond that is freed.
+/// 256 KiB of each other size up to that (3.3 MiB together); what comes back beyond that is freed.
+/// Those above 64 KiB matter to TLS, where what one read brings may not fit beside what is there:
+/// freed and made anew they would go back to the system and come as new pages each time.
 #[derive(Default)]
 pub(super) struct Pool {
     large: Vec<Box<[u8]>>,
-    /// Invariant: those in `small[i]` are `SMALLEST << i` long.
-    small: [Vec<Box<[u8]>>; SMALL_SIZES],
+    /// Invariant: those in `others[i]` are `SMALLEST << i` long; none is `LARGE`.
+    others: [Vec<Box<[u8]>>; SIZES],
 }
 
 /// What a read gets: with 4 KiB bulk transfer runs at 0.14 of this, with 256 KiB at 1.1.
 pub(super) const LARGE: usize = 64 * 1024;
 const SMALLEST: usize = 512;
-const SMALL_SIZES: usize = 7;
+const LARGEST: usize = 256 * 1024;
+const SIZES: usize = class(LARGEST) + 1;
 const LARGE_KEPT: usize = 16;
-const SMALL_KEPT_BYTES: usize = 256 * 1024;
+const KEPT_BYTES: usize = 256 * 1024;
 
 impl Pool {
     /// The length of storage for `len` bytes.
@@ -45,7 +48,7 @@ impl Pool {
         let size = Self::fitting(len);
         let kept = match size {
             LARGE => self.large.pop(),
-            _ => self.small.get_mut(class(size)).and_then(Vec::pop),
+            _ => self.others.get_mut(class(size)).and_then(Vec::pop),
         };
         kept.unwrap_or_else(|| fresh(size))
     }
@@ -68,9 +71,9 @@ impl Pool {
                 self.large.reserve_exact(LARGE_KEPT);
                 self.large.push(storage);
             }
-        } else if size.is_power_of_two() && (SMALLEST..LARGE).contains(&size) {
-            let kept = &mut self.small[class(size)];
-            if kept.len() * size < SMALL_KEPT_BYTES {
+        } else if size.is_power_of_two() && (SMALLEST..=LARGEST).contains(&size) {
+            let kept = &mut self.others[class(size)];
+            if kept.len() * size < KEPT_BYTES {
                 kept.push(storage);
             }
         }
@@ -79,8 +82,8 @@ impl Pool {
     /// Bytes kept.
     #[cfg(test)]
     fn kept(&self) -> usize {
-        let small = self.small.iter().flatten();
-        self.large.iter().chain(small).map(|s| s.len()).sum()
+        let others = self.others.iter().flatten();
+        self.large.iter().chain(others).map(|s| s.len()).sum()
     }
 }
 
@@ -110,7 +113,7 @@ mod tests {
             assert!(storage.len() >= len && storage.len() <= (2 * len).max(SMALLEST));
             let at = storage.as_ptr();
             pool.give(storage);
-            if len <= LARGE {
+            if len <= LARGEST {
                 let again = pool.take(len);
                 assert_eq!(again.as_ptr(), at, "{len} is kept");
             }
@@ -124,10 +127,7 @@ mod tests {
             let many: Vec<_> = (0..2000).map(|_| pool.take(SMALLEST << shift)).collect();
             many.into_iter().for_each(|s| pool.give(s));
         }
-        assert_eq!(
-            pool.kept(),
-            LARGE_KEPT * LARGE + SMALL_SIZES * SMALL_KEPT_BYTES
-        );
+        assert_eq!(pool.kept(), LARGE_KEPT * LARGE + (SIZES - 1) * KEPT_BYTES);
         pool.give(vec![0; 700].into_boxed_slice()); // a foreign size is freed
         assert_eq!(pool.take(700).len(), 1024);
     }

@@ -1,9 +1,11 @@
 //! hio in this program, so that other doers can stand beside the server.
 
 use std::io;
+use std::path::Path;
 
 use hio::doers::EchoServerDoer;
 use hio::doing::prelude::*;
+use hio::link::tls::ServerTls;
 use hio::link::{Limits, Server};
 use hio::net::{Endpoint, ListenOptions, MioNet};
 
@@ -17,9 +19,25 @@ impl Doer for Ticker {
     }
 }
 
-pub(crate) fn serve(addr: &str, doers: usize) -> io::Result<()> {
+fn server(addr: &str) -> io::Result<Server> {
     let at: Endpoint = addr.parse().map_err(io::Error::other)?;
-    let server = Server::new(at, ListenOptions::default(), Limits::default());
+    Ok(Server::new(at, ListenOptions::default(), Limits::default()))
+}
+
+pub(crate) fn serve_tls(addr: &str, certs: &Path) -> io::Result<()> {
+    let tls = ServerTls::builder()
+        .certificate(certs.join("server.pem"))
+        .key(certs.join("server.key"))
+        .build()
+        .map_err(io::Error::other)?;
+    run(server(addr)?.with_tls(tls), 0)
+}
+
+pub(crate) fn serve(addr: &str, doers: usize) -> io::Result<()> {
+    run(server(addr)?, doers)
+}
+
+fn run(server: Server, doers: usize) -> io::Result<()> {
     let mut net = MioNet::new().map_err(io::Error::other)?;
     let mut doist = Doist::new(());
     let echo = doist.add(EchoServerDoer::new(server));

@@ -7,10 +7,14 @@
 mod epoll;
 mod hio;
 mod mio;
+mod mio_rustls;
+pub(crate) mod tls;
 mod tokio;
+mod tokio_rustls;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -26,6 +30,17 @@ pub(crate) fn serve(kind: &str, addr: &str, doers: usize) -> io::Result<()> {
         "tokio" => tokio::serve(listen(addr)?),
         "hio" => hio::serve(addr, doers),
         _ => Err(io::Error::other(format!("no peer called {kind}"))),
+    }
+}
+
+/// The same with TLS.
+pub(crate) fn serve_tls(kind: &str, addr: &str, certs: &Path) -> io::Result<()> {
+    crate::process::raise_descriptors();
+    match kind {
+        "mio-rustls" => mio_rustls::serve(listen(addr)?, certs),
+        "tokio-rustls" => tokio_rustls::serve(listen(addr)?, certs),
+        "hio-tls" => hio::serve_tls(addr, certs),
+        _ => Err(io::Error::other(format!("no peer with TLS called {kind}"))),
     }
 }
 

@@ -124,7 +124,9 @@ impl Link {
                 return Came::Enough;
             }
             let mut out = out(&mut self.rx, keep, turn.shared);
-            let most = scratch.len().min(out.room).min(wire);
+            // Not much more than the budget, or the buffer grows for what nobody asked for.
+            let most = budget.saturating_add(RECORDS_MORE).max(RECORD);
+            let most = most.min(scratch.len()).min(out.room).min(wire);
             let n = match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(Some(n)) if n > 0 => n,
                 Ok(None) => return Came::Enough,
@@ -287,6 +289,11 @@ fn out<'a>(rx: &'a mut Buffer, keep: bool, shared: &'a mut Shared) -> Fed<'a> {
         pool: &mut shared.pool,
     }
 }
+
+/// What a record may be long at most: RFC 8446 §5.2.
+const RECORD: usize = 16_384 + 256 + 5;
+/// What the records of one read are longer than their plaintext, about.
+const RECORDS_MORE: usize = 128;
 
 /// What an end of the wire means that nobody has announced.
 const fn torn(handshaking: bool) -> CloseReason {
