@@ -35,10 +35,13 @@ Sends messages to an echo server and verifies what comes back.
     --key PEM           its key
     --conns C           connections at once (default: 1)
     --count N           messages on each, one after the other (default: 1)
-    --size B            bytes of a message (default: 64)
+    --size B            bytes of a message, at most 1073741824 (default: 64)
 
 Prints one JSON line with messages (of all connections), bytes, mismatches, lost (connections),
 seconds and rate (messages a second).";
+
+/// Bytes of the largest message: it is held in memory as a whole.
+const SIZE_MAX: usize = 1 << 30;
 
 /// What the command line asks for.
 struct Options {
@@ -182,14 +185,14 @@ fn call(options: Options) -> Result<(), Fault> {
 /// The JSON line, and an error when something was wrong.
 fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
     let seconds = took.as_secs_f64();
-    println!(
+    common::say(format_args!(
         "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}}}",
         t.messages,
         t.bytes,
         t.mismatches,
         t.lost,
         t.messages as f64 / seconds.max(1e-9),
-    );
+    ))?;
     match (t.mismatches, t.lost) {
         (0, 0) => Ok(()),
         (0, lost) => Err(Fault::msg(format!("{lost} connections were lost"))),
@@ -203,8 +206,8 @@ fn options() -> Result<Options, Usage> {
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
-            Long("addr") => to = Some(common::tcp(&args.value()?)?),
-            Long("unix") => to = Some(Endpoint::unix(args.value()?)),
+            Long("addr") => common::once(&mut to, common::tcp(&args.value()?)?)?,
+            Long("unix") => common::once(&mut to, common::unix(&args.value()?)?)?,
             Long("tls") => wanted = true,
             Long("ca") => tls.ca = Some(args.value()?.into()),
             Long("name") => tls.name = Some(args.value()?.string()?),
@@ -220,6 +223,9 @@ fn options() -> Result<Options, Usage> {
     let to = to.ok_or_else(|| Usage::wrong("--addr or --unix is wanted"))?;
     if conns == 0 || size == 0 {
         return Err(Usage::wrong("--conns and --size must be at least 1"));
+    }
+    if size > SIZE_MAX {
+        return Err(Usage::wrong(format!("--size must be at most {SIZE_MAX}")));
     }
     let tls = match (wanted, tls == Tls::default()) {
         (true, _) => Some(tls.build()?),

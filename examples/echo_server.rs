@@ -11,7 +11,6 @@
 
 mod common;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -60,9 +59,8 @@ fn serve(options: Options) -> Result<(), Fault> {
     doist.named("signals").add(SignalDoer::new(&mut net)?);
     doist.enter(&mut net)?;
     if let Some(echo) = doist.get(echo) {
-        let mut out = io::stdout().lock();
-        writeln!(out, "listening on {}", common::plain(echo.server().ha()))?;
-        out.flush()?;
+        let at = common::plain(echo.server().ha());
+        common::say(format_args!("listening on {at}"))?;
     }
     doist.run(&mut net)?;
     Ok(())
@@ -75,8 +73,8 @@ fn options() -> Result<Options, Usage> {
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
-            Long("addr") => at = Some(common::tcp(&args.value()?)?),
-            Long("unix") => at = Some(Endpoint::unix(args.value()?)),
+            Long("addr") => common::once(&mut at, common::tcp(&args.value()?)?)?,
+            Long("unix") => common::once(&mut at, common::unix(&args.value()?)?)?,
             Long("tls") => wanted = true,
             Long("cert") => tls.cert = Some(args.value()?.into()),
             Long("key") => tls.key = Some(args.value()?.into()),

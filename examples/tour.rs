@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         None => {}
         Some("-h" | "--help") => {
-            println!("{HELP}");
+            screen::show(&format!("{HELP}\n"));
             return ExitCode::SUCCESS;
         }
         Some(other) => {

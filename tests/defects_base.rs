@@ -188,8 +188,13 @@ fn defect_d3_temp_is_of_one_doer() {
     doist.add(note(1));
     doist.named("temporary").temp(true).add(note(2));
     doist.add(note(3));
+    let mut children = DoDoer::new();
+    children.add_temp(note(4));
+    children.add(note(5));
+    doist.named("parent").temp(true).add(children);
     doist.run(&mut NullNet::default()).unwrap();
-    assert_eq!(doist.app, [(1, false), (2, true), (3, false)]);
+    let seen = [(1, false), (2, true), (3, false), (4, true), (5, false)];
+    assert_eq!(doist.app, seen);
 }
 
 #[test]

@@ -64,6 +64,12 @@ fn a_bad_command_line_is_told_apart_from_a_failure() {
         ("echo_client", &["--addr", "127.0.0.1:1", "--conns", "0"]),
         ("echo_client", &["--addr", "127.0.0.1:1", "--size", "0"]),
         ("echo_client", &["--count", "1"]),
+        ("echo_server", &["--addr", ":0", "--unix", "/tmp/x"]),
+        ("echo_server", &["--unix", ""]),
+        (
+            "echo_client",
+            &["--addr", "127.0.0.1:1", "--size", "99999999999999999"],
+        ),
         ("tour", &["--loud"]),
     ] {
         let out = run(name, args);
@@ -86,6 +92,29 @@ fn every_program_explains_itself() {
             text(&out.stdout).contains(&format!("\n    {name}")),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_panic() {
+    let server = Served::echo(&["--addr", "127.0.0.1:0"]);
+    for (name, args, code) in [
+        ("echo_server", &["--help"][..], 0),
+        ("tour", &["--help"], 0),
+        ("echo_client", &["--addr", &server.addr], 1),
+    ] {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        drop(reader);
+        let child = Command::new(example(name))
+            .args(args)
+            .stdout(std::os::fd::OwnedFd::from(writer))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = child.wait_with_output().unwrap();
+        let why = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{name}: {why}");
+        assert!(!why.contains("panicked"), "{name}: {why}");
     }
 }
 
@@ -199,6 +228,7 @@ fn tymeout_and_max_conns_are_kept() {
 
 #[test]
 fn the_tour_ends_by_itself_within_ten_seconds() {
+    example("tour"); // to build it is not its time
     let start = now();
     let out = run("tour", &[]);
     let took = now().duration_since(start);

@@ -5,7 +5,7 @@
 mod support;
 
 use hio::link::tls::{AltName, Certify, ClientTls, ServerTls, Versions};
-use hio::link::{Client, ClientEvent, CloseReason, Event, Limits, Remoter, Server};
+use hio::link::{Client, ClientEvent, CloseReason, Event, Limits, Remoter, Server, TlsFailure};
 use hio::net::{ConnectOptions, ListenOptions, Net, Owner};
 use hio::tyme::Tyme;
 use support::pki::Pki;
@@ -121,6 +121,32 @@ fn events_tell_when_it_is_secured() {
 }
 
 #[test]
+fn an_address_is_a_name_and_a_path_is_none() {
+    let pki = Pki::new();
+    everywhere(|world| {
+        let mut server = server(world, pki.server_tls(), Limits::default());
+        let unnamed = ClientTls::builder().ca(pki.ca.as_bytes()).build().unwrap();
+        let mut client = client(world, &server, unnamed, Limits::default());
+        let _ = client.tx(b"x"); // a Unix socket may have connected already, in vain
+        let mut ends = Vec::new();
+        world.until("an echo or an end", |tyme, net| {
+            client.service(tyme, net);
+            serve(&mut server, tyme, net);
+            ends.extend(client_reasons(&mut client));
+            client.rx() == b"x" || !ends.is_empty()
+        });
+        let wanted = match (world.tcp, world.name) {
+            (false, _) => Some(CloseReason::Tls(TlsFailure::BadName)),
+            (true, "tcp v6") => Some(CloseReason::Tls(TlsFailure::WrongAddress)),
+            _ => None,
+        };
+        assert_eq!(ends.first().copied(), wanted);
+        client.close(world.net.as_mut());
+        server.close(world.net.as_mut());
+    });
+}
+
+#[test]
 fn b2_client_certificates_none_optional_required() {
     let pki = Pki::new();
     let mut worlds = support::worlds();
@@ -164,14 +190,14 @@ fn b2_client_certificates_none_optional_required() {
                 match (certify, shows) {
                     (Certify::Required, false) => {
                         assert_eq!(closed.len(), 1, "{what}");
-                        let alert = hio::link::TlsFailure::Alert(116);
-                        let twelve = hio::link::TlsFailure::Alert(40);
+                        let alert = TlsFailure::Alert(116);
+                        let twelve = TlsFailure::Alert(40);
                         assert!(
                             [CloseReason::Tls(alert), CloseReason::Tls(twelve)]
                                 .contains(&closed[0]),
                             "{what}: {closed:?}"
                         );
-                        let none = CloseReason::Tls(hio::link::TlsFailure::NoCertificate);
+                        let none = CloseReason::Tls(TlsFailure::NoCertificate);
                         assert_eq!(reasons(&mut server), [none], "{what}");
                     }
                     (Certify::None, _) | (_, false) => assert_eq!(seen, Some(None), "{what}"),

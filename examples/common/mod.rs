@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use hio::doing::Fault;
@@ -45,7 +46,8 @@ pub(crate) fn run<O>(
             ExitCode::FAILURE
         }
         Err(Usage::Help) => {
-            println!("{help}");
+            // Who looks no longer needs no help.
+            drop(say(help));
             ExitCode::SUCCESS
         }
         Err(Usage::Wrong(why)) => {
@@ -53,6 +55,13 @@ pub(crate) fn run<O>(
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints a line. Unlike `println!`, it does not panic when nobody reads it.
+pub(crate) fn say(line: impl fmt::Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
 }
 
 /// `HOST:PORT`.
@@ -66,6 +75,22 @@ pub(crate) fn tcp(text: &OsStr) -> Result<Endpoint, Usage> {
         _ => Err(Usage::wrong(
             "--addr takes HOST:PORT; for a path use --unix",
         )),
+    }
+}
+
+/// A path.
+pub(crate) fn unix(path: &OsStr) -> Result<Endpoint, Usage> {
+    match path.is_empty() {
+        true => Err(Usage::wrong("--unix takes a path, not nothing")),
+        false => Ok(Endpoint::unix(path)),
+    }
+}
+
+/// Notes the one address: a second one would be left out silently.
+pub(crate) fn once(to: &mut Option<Endpoint>, at: Endpoint) -> Result<(), Usage> {
+    match to.replace(at) {
+        None => Ok(()),
+        Some(_) => Err(Usage::wrong("one --addr or one --unix is wanted, not two")),
     }
 }
 

@@ -277,7 +277,7 @@ impl Doer<App> for Clumsy {
     }
 
     fn abort(&mut self, why: &Fault, cx: &mut Cx<'_, App>) {
-        let what = format!("{why}; its supervisor restarts it");
+        let what = format!("{why}; supervision restarts it");
         cx.app.tell(self.at, what);
     }
 }

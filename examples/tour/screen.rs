@@ -1,8 +1,7 @@
 //! What the tour shows: a table that is drawn again and again, or lines where there is no terminal.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use hio::doing::Listing;
@@ -14,8 +13,10 @@ use crate::cast::{App, Seen, State};
 const HISTORY: usize = 24;
 /// Pictures that a rate is taken over: a second.
 const SECOND: usize = 10;
-/// Lines of the story that are shown.
+/// Lines of the story that are shown, where there is room.
 const STORY: usize = 6;
+/// Columns of a link's line without its curve: what it says, and a short state.
+const LINK: usize = 81;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws.
@@ -53,14 +54,15 @@ impl Screen {
         self.measure(span, app);
         let span = span.as_secs_f64().max(1e-3);
         if self.terminal {
-            let picture = self.picture(at, span, doers, app);
+            let picture = self.picture(at, span, doers, app, size());
             // Back to the first line of the last picture, and over it.
             let back = match self.drawn {
                 0 => String::new(),
                 lines => format!("\x1b[{lines}F\x1b[J"),
             };
             self.drawn = picture.lines().count();
-            show(&(back + &picture));
+            // Lines that are too long for the terminal are cut off, not folded.
+            show(&format!("{back}\x1b[?7l{picture}\x1b[?7h"));
         } else {
             self.lines(at, app);
         }
@@ -89,32 +91,43 @@ impl Screen {
         }
     }
 
-    fn picture(&self, at: Duration, span: f64, doers: &[Listing], app: &App) -> String {
-        let mut out = String::new();
+    /// A picture that fits into so many rows and columns.
+    fn picture(
+        &self,
+        at: Duration,
+        span: f64,
+        doers: &[Listing],
+        app: &App,
+        (rows, columns): (usize, usize),
+    ) -> String {
         let title = format!(
             "hio tour   {:4.1} s   one thread, one Doist, {} doers, real sockets",
             at.as_secs_f64(),
             doers.len()
         );
-        put(&mut out, &self.bold(&title));
-        put(&mut out, "");
+        let blank = String::new();
+        let mut lines = vec![self.bold(&title), blank.clone()];
         let head = "DOER          RECURS   RECURS/S   LONGEST   STATE";
-        put(&mut out, &self.dim(head));
-        for doer in doers {
-            put(&mut out, &self.doer(doer, span));
-        }
-        put(&mut out, "");
+        lines.push(self.dim(head));
+        lines.extend(doers.iter().map(|doer| self.doer(doer, span)));
+        lines.push(blank.clone());
         let head = "LINK   PEER                   RECEIVED       SENT     MSG/S   LATENCY   STATE";
-        put(&mut out, &self.dim(head));
-        for (i, link) in app.links.iter().enumerate() {
-            put(&mut out, &self.link(i, link, at));
+        lines.push(self.dim(head));
+        let width = columns.saturating_sub(LINK).min(HISTORY);
+        let links = app.links.iter().enumerate();
+        lines.extend(links.map(|(i, link)| self.link(i, link, at, width)));
+        lines.push(blank);
+        // The cursor's own row is below.
+        let room = rows.saturating_sub(1);
+        if lines.len() + STORY > room {
+            lines.retain(|line| !line.is_empty());
         }
-        put(&mut out, "");
-        let skip = app.story.len().saturating_sub(STORY);
-        for (tyme, what) in &app.story[skip..] {
-            put(&mut out, &format!("{:5.2} s  {what}", tyme.as_secs_f64()));
-        }
-        out
+        let story = STORY.min(room.saturating_sub(lines.len()));
+        let skip = app.story.len().saturating_sub(story);
+        let told = app.story[skip..].iter();
+        lines.extend(told.map(|(tyme, what)| format!("{:5.2} s  {what}", tyme.as_secs_f64())));
+        lines.truncate(room);
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 
     fn doer(&self, doer: &Listing, span: f64) -> String {
@@ -134,7 +147,7 @@ impl Screen {
         )
     }
 
-    fn link(&self, i: usize, link: &Seen, at: Duration) -> String {
+    fn link(&self, i: usize, link: &Seen, at: Duration, width: usize) -> String {
         let state = match link.state {
             State::Dialling => self.paint(33, "dialling"),
             State::Open => self.paint(32, "open"),
@@ -155,7 +168,7 @@ impl Screen {
             bytes(link.sent),
             rates.iter().rev().take(SECOND).sum::<u64>() / rates.len().clamp(1, SECOND) as u64,
             time(self.latencies[i].filter(|_| link.state == State::Open)),
-            curve(rates),
+            curve(rates, width),
         )
     }
 
@@ -216,13 +229,20 @@ impl Screen {
 }
 
 /// A terminal that is gone does not end the tour.
-fn show(text: &str) {
+pub(crate) fn show(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn put(out: &mut String, line: &str) {
-    let _ = writeln!(out, "{line}");
+/// Rows and columns of the terminal; the classic ones where it does not say.
+fn size() -> (usize, usize) {
+    #[cfg(unix)]
+    if let Ok(size) = rustix::termios::tcgetwinsize(io::stdout()) {
+        if size.ws_row > 0 && size.ws_col > 0 {
+            return (size.ws_row.into(), size.ws_col.into());
+        }
+    }
+    (24, 80)
 }
 
 /// The last characters of a text, as paths tell most at their end.
@@ -248,8 +268,8 @@ fn time(time: Option<Duration>) -> String {
     }
 }
 
-/// A curve of rates, as high as the highest of them.
-fn curve(rates: &VecDeque<u64>) -> String {
+/// A curve of the last rates, as high as the highest of them.
+fn curve(rates: &VecDeque<u64>, width: usize) -> String {
     let highest = rates.iter().copied().max().unwrap_or(0).max(1);
     let bar = |&rate: &u64| match rate {
         0 => ' ',
@@ -259,6 +279,7 @@ fn curve(rates: &VecDeque<u64>) -> String {
                 .min(7)]
         }
     };
-    let curve: String = rates.iter().map(bar).collect();
-    format!("{curve:<HISTORY$}")
+    let skip = rates.len().saturating_sub(width);
+    let curve: String = rates.iter().skip(skip).map(bar).collect();
+    format!("{curve:<width$}")
 }

@@ -18,6 +18,9 @@ use crate::tyme::Tyme;
 /// entered stays in the pair and stops it in its first pass. That holds for embedded loops too,
 /// as the pair counts in [`Net::poll_fd`].
 ///
+/// It never ends by itself: a Doist that has one runs until its limit, a signal or a doer's
+/// [`stop`](crate::doing::Ask::stop).
+///
 /// A *second* signal ends the process at once, as it would have without this doer, and so does
 /// one that comes after the last of these doers was dropped. With several of them, each stops its
 /// own Doist.

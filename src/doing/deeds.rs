@@ -60,6 +60,8 @@ struct Walk {
     cut: bool,
     /// How many more doers may run in this slice.
     left: usize,
+    /// How many may run in a whole slice.
+    most: usize,
     /// When the slice ends on the net's clock.
     until: Tyme,
     /// How many faults had been collected before the doer that runs.
@@ -160,6 +162,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
     ) -> Id<D> {
         let name = Some(name.into().into_boxed_str());
         Id::new(self.list(Options::default(), name, Box::new(Plain(doer))))
+    }
+
+    /// Adds a doer with hio's `temp`, seen as [`Cx::temp`], to the first list.
+    pub fn add_temp<D: Doer<A> + Send + 'static>(&mut self, doer: D) -> Id<D> {
+        let options = Options {
+            temp: true,
+            ..Options::default()
+        };
+        Id::new(self.list(options, None, Box::new(Plain(doer))))
     }
 
     /// Adds a doer that lives on a part of the state to the first list.

@@ -92,6 +92,11 @@ impl<A: ?Sized + 'static> DoDoer<A> {
         self.deeds.add_named(name, doer)
     }
 
+    /// Adds a child with hio's `temp`, seen as [`Cx::temp`], to the first list.
+    pub fn add_temp<D: Doer<A> + Send + 'static>(&mut self, doer: D) -> Id<D> {
+        self.deeds.add_temp(doer)
+    }
+
     /// Adds a child that lives on a part of the state to the first list.
     pub fn add_on<B, F, D>(&mut self, lens: F, doer: D) -> Id<D>
     where

@@ -75,7 +75,8 @@ pub enum Outcome {
 /// When an embedded Doist wants its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// The next tick has something to do.
+    /// The next tick has something to do, or a socket is ready already: [`Doist::advance`] at once
+    /// serves what is ready, and takes the tick when it is time for it.
     Now,
     /// The first tick with something to do is the one that reaches this tyme.
     At(Tyme),
@@ -106,7 +107,7 @@ impl Budget {
         }
     }
 
-    /// No further doer once so much time of the net's clock has passed.
+    /// No further doer once so much time of the net's clock has passed; at least one.
     #[must_use]
     pub const fn time(time: Duration) -> Self {
         Self {
@@ -380,8 +381,7 @@ impl<A: 'static> Doist<A> {
     /// Whether a doer is open.
     #[must_use]
     pub fn is_open(&self, id: impl Into<DoerId>) -> bool {
-        let life = self.hub.place(id.into()).map(|p| p.life);
-        matches!(life, Some(Life::Open | Life::Parked))
+        self.hub.is_open(id.into())
     }
 
     /// What a doer used since [`stats_on`](Self::stats_on).

@@ -285,6 +285,11 @@ impl Hub {
             .filter(|p| p.generation == id.generation)
     }
 
+    pub(super) fn is_open(&self, id: DoerId) -> bool {
+        let life = self.place(id).map(|p| p.life);
+        matches!(life, Some(Life::Open | Life::Parked))
+    }
+
     /// The doers from the root's child down to `place`.
     pub(super) fn lineage(&self, place: u32) -> Vec<u32> {
         let mut line = vec![place];

@@ -56,7 +56,7 @@ impl<T> Pipe<T> {
     /// The item itself when the pipe is full; the asker is woken when there is room.
     pub fn push<A: ?Sized>(&mut self, item: T, ask: &mut Ask<'_, A>) -> Result<(), T> {
         if self.items.len() >= self.capacity {
-            note(&mut self.writers, ask.me());
+            note(&mut self.writers, ask);
             return Err(item);
         }
         self.items.push_back(item);
@@ -72,7 +72,7 @@ impl<T> Pipe<T> {
         if item.is_some() {
             wake(&mut self.writers, ask);
         } else {
-            note(&mut self.readers, ask.me());
+            note(&mut self.readers, ask);
         }
         item
     }
@@ -108,10 +108,17 @@ impl<T> Pipe<T> {
     }
 }
 
-fn note(waiting: &mut Vec<DoerId>, me: DoerId) {
-    if !waiting.contains(&me) {
-        waiting.push(me);
+/// Remembers the asker. Those that have ended since are forgotten before the list grows, so it is
+/// at most about twice as long as the most that ever waited at once.
+fn note<A: ?Sized>(waiting: &mut Vec<DoerId>, ask: &Ask<'_, A>) {
+    let me = ask.me();
+    if waiting.contains(&me) {
+        return;
     }
+    if waiting.len() == waiting.capacity() {
+        waiting.retain(|&id| ask.hub.is_open(id));
+    }
+    waiting.push(me);
 }
 
 fn wake<A: ?Sized>(waiting: &mut Vec<DoerId>, ask: &mut Ask<'_, A>) {

@@ -74,7 +74,10 @@ impl<A: 'static> Doist<A> {
         }
         match self.tick(1) {
             Some(outcome) => self.finish(outcome, net).map(Step::Ended),
-            None => Ok(Step::More),
+            None => {
+                self.hear(net); // what a budget left over: no event of the net will tell of it
+                Ok(Step::More)
+            }
         }
     }
 
@@ -123,6 +126,7 @@ impl<A: 'static> Doist<A> {
             if let Some(outcome) = self.over() {
                 return self.finish(outcome, net).map(Step::Ended);
             }
+            self.hear(net); // as after a tick's pass
         }
         Ok(Step::More)
     }

@@ -356,8 +356,8 @@ impl Client {
     }
 
     /// As [`service`](Self::service), and calls `each` when bytes were received, a queue that
-    /// waited was sent, the peer ended its side, or the connection is over; what it queues is
-    /// sent at once. There is no [`ClientEvent::Received`] then.
+    /// waited was sent, a TLS handshake is over, the peer ended its side, or the connection is
+    /// over; what it queues is sent at once. There is no [`ClientEvent::Received`] then.
     pub fn service_each(&mut self, tyme: Tyme, net: &mut dyn Net, mut each: impl FnMut(&mut Link)) {
         let ready = self.begin(tyme, net);
         if let Phase::Standing = self.phase {

@@ -21,7 +21,7 @@ pub struct Limits {
     /// are there. Default 64.
     pub accepts_per_service: usize,
     /// Bytes read from one connection in one service, so that a fast peer does not starve the
-    /// others. Default 64 KiB.
+    /// others; with TLS of what comes out of it. Default 64 KiB.
     pub rx_bytes_per_service: usize,
     /// Bytes received and not yet consumed; at this many reading stops, and the peer feels it.
     /// Default 256 KiB.

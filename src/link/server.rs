@@ -10,7 +10,7 @@ use super::link::Shared;
 use super::news::News;
 use super::table::Table;
 use super::{CloseReason, Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Stats};
-use crate::net::{Endpoint, Group, ListenOptions, Net, Owner, Sid};
+use crate::net::{Endpoint, Group, ListenOptions, Lookup, Net, NetError, Owner, Sid};
 use crate::tyme::Tyme;
 
 /// Accepts connections and serves them: a listener and its [`Remoter`]s.
@@ -125,16 +125,16 @@ impl Server {
     /// Starts to listen. The sockets wake `owner`; outside a Doist that is [`Owner::NONE`]. A
     /// server that is open is closed first.
     ///
+    /// A host name must be one that the net knows at once, as `localhost`; it listens on the first
+    /// of its addresses that can be listened on, and on that one when it is opened again.
+    ///
     /// # Errors
     /// The limits cannot be kept, or the address cannot be listened on. The server is closed then.
     pub fn open(&mut self, net: &mut dyn Net, owner: Owner) -> Result<(), OpenError> {
         self.close(net);
         self.shared.limits.validate()?;
         let group = net.group(owner);
-        let listening = net
-            .listen(group, &self.ha, &self.options)
-            .and_then(|listener| Ok((listener, net.local(listener)?)));
-        match listening {
+        match self.listen(group, net) {
             Ok((listener, ha)) => {
                 self.ha = ha;
                 self.owner = owner;
@@ -150,6 +150,29 @@ impl Server {
                 Err(OpenError::Listen { at, why })
             }
         }
+    }
+
+    /// The listener, and where it listens.
+    fn listen(&self, group: Group, net: &mut dyn Net) -> Result<(Sid, Endpoint), NetError> {
+        let places = match &self.ha {
+            Endpoint::Name(host, port) => match net.resolve(host) {
+                Lookup::Ready(ips) => ips
+                    .into_iter()
+                    .map(|ip| Endpoint::Tcp((ip, *port).into()))
+                    .collect(),
+                Lookup::Failed(why) => return Err(why),
+                Lookup::Pending => return Err(NetError::Unresolvable),
+            },
+            at => vec![at.clone()],
+        };
+        let mut failure = NetError::Unresolvable;
+        for at in &places {
+            match net.listen(group, at, &self.options) {
+                Ok(listener) => return Ok((listener, net.local(listener)?)),
+                Err(why) => failure = why,
+            }
+        }
+        Err(failure)
     }
 
     /// Closes and opens again with the same owner, on the same address: a port that was picked by
@@ -169,10 +192,8 @@ impl Server {
         };
         self.listener = None;
         for id in self.ids() {
-            {
-                // A moment that frees no place: the listener is gone.
-                self.end_one(id, CloseReason::OwnerClosed, Tyme::ZERO, net);
-            }
+            // A moment that frees no place: the listener is gone.
+            self.end_one(id, CloseReason::OwnerClosed, Tyme::ZERO, net);
         }
         net.close_group(group);
         self.table.clear();
@@ -339,8 +360,8 @@ impl Server {
     /// Accepts, and serves every connection that is ready or was asked something: receives, calls
     /// `each` when there is news, sends. Then ends those that are out of time.
     ///
-    /// `each` is called when bytes were received, a queue that waited was sent, the peer ended
-    /// its side, or the connection is over. The call with [`Link::closed`](super::Link::closed) is the last for that
+    /// `each` is called when bytes were received, a queue that waited was sent, a TLS handshake is
+    /// over, the peer ended its side, or the connection is over. The call with [`Link::closed`](super::Link::closed) is the last for that
     /// connection, and every connection gets it, unless it is removed or the server closed; it is
     /// reaped afterwards.
     ///

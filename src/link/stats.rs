@@ -6,9 +6,9 @@ pub struct Stats {
     pub opened: u64,
     /// Connections that ended, for whatever reason.
     pub closed: u64,
-    /// Bytes received.
+    /// Bytes received; with TLS those of the program, not those of the wire.
     pub received: u64,
-    /// Bytes handed to the system to be sent.
+    /// Bytes handed to the system to be sent; with TLS those of the program.
     pub sent: u64,
     /// Queued bytes that were dropped because their connection ended.
     pub unsent: u64,

@@ -85,6 +85,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
                     cursor,
                     end,
                     left,
+                    most: left,
                     until,
                     ..Walk::of(me, cx)
                 };
@@ -226,9 +227,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
     }
 
-    /// Whether the time of the slice is over.
+    /// Whether the time of the slice is over. Not before one doer has run: with less and less time
+    /// for it, a pass still comes to its end.
     fn spent(&self, cx: &mut Cx<'_, A>) -> bool {
-        cx.net.now() >= self.walk.until
+        self.walk.left < self.walk.most && cx.net.now() >= self.walk.until
     }
 
     /// Runs `run` tock-0 doers in a row; stops at the first that needs a look afterwards.
@@ -479,6 +481,7 @@ impl Walk {
             cursor: 0,
             end: 0,
             left: 0,
+            most: 0,
             until: Tyme::NEVER,
             cut: false,
             attention: false,
