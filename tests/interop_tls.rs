@@ -464,21 +464,31 @@ fn b7_curl() {
 fn b7_pythons_hio() {
     let Some(python) = hio_python() else { return };
     let files = Certificates::new("tls-hio");
-    for mutual in [false, true] {
+    for (version, mutual) in CASES {
         let mutually = mutual.then_some("--mutual");
+        // hio's own parameter for the version is not in the script; OpenSSL's defaults are.
+        let pinned = files.file("openssl.cnf");
+        let content = format!(
+            "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = pinned\n\
+             [pinned]\nMinProtocol = TLSv{version}\nMaxProtocol = TLSv{version}\n"
+        );
+        std::fs::write(&pinned, content).expect("it can be written");
         let server = our_server(&files, mutual);
         let (host, port) = server.addr.rsplit_once(':').expect("HOST:PORT");
         let mut command = Command::new(&python);
         command
+            .env("OPENSSL_CONF", &pinned)
             .arg(script("hio_peer.py"))
             .args(["call", "--host", host, "--port", port, "--tls", files.dir()])
             .args(mutually);
         let (well, said) = Program::start("hio client", &mut command).finish();
-        assert!(well && said.contains("\"ok\": true"), "{said}");
+        let spoken = said.contains(&format!("\"version\": \"TLSv{version}\""));
+        assert!(well && spoken && said.contains("\"ok\": true"), "{said}");
         end_well(server);
 
         let mut command = Command::new(&python);
         command
+            .env("OPENSSL_CONF", &pinned)
             .arg(script("hio_peer.py"))
             .args(["serve", "--tls", files.dir()])
             .args(mutually);

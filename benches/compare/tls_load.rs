@@ -92,11 +92,14 @@ impl Generator {
                 _ => self.push(i, self.plan.pipeline)?,
             }
         }
-        self.work(WARM_SECONDS)?;
+        if self.plan.count.is_none() {
+            self.work(WARM_SECONDS, u64::MAX)?;
+        }
         (self.ops, self.resumed) = (0, 0);
         let me = std::process::id();
         let (server, own, start) = (schedule(pid), schedule(me), now());
-        self.work(self.plan.seconds)?;
+        let until = self.plan.count.map_or(self.plan.seconds, |_| 600.0);
+        self.work(until, self.plan.count.unwrap_or(u64::MAX))?;
         let seconds = nanos_since(start) as f64 / 1e9;
         let (server_end, own_end) = (schedule(pid), schedule(me));
         let lost = (server_end.waited - server.waited).max(own_end.waited - own.waited);
@@ -135,11 +138,11 @@ impl Generator {
         Ok(())
     }
 
-    /// Keeps every connection busy for so long.
-    fn work(&mut self, seconds: f64) -> io::Result<()> {
+    /// Keeps every connection busy for so long, or for so many operations.
+    fn work(&mut self, seconds: f64, count: u64) -> io::Result<()> {
         let start = now();
         let kind = self.plan.kind;
-        while (nanos_since(start) as f64) < seconds * 1e9 {
+        while (nanos_since(start) as f64) < seconds * 1e9 && self.ops < count {
             self.turn(&mut |g, i, finished| match kind {
                 Kind::Connect => g.open(i),
                 _ => g.push(i, finished),
