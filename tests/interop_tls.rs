@@ -215,7 +215,12 @@ fn b7_openssl_servers() {
         let port = free_port();
         let mut command = Command::new("openssl");
         command
-            .args(["s_server", "-quiet", "-accept", &port])
+            .args([
+                "s_server",
+                "-quiet",
+                "-accept",
+                &format!("127.0.0.1:{port}"),
+            ])
             .arg(format!("-tls{}", version.replace('.', "_")))
             .args(["-cert", &files.file("server.pem")])
             .args(["-key", &files.file("server.key")])
