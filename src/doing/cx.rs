@@ -68,6 +68,12 @@ impl<A: ?Sized> fmt::Debug for Ask<'_, A> {
     }
 }
 
+/// The id of a doer that is not entered at all: asked for in a closing hook.
+pub(super) const NEVER_OPEN: DoerId = DoerId {
+    index: NOBODY,
+    generation: NOBODY,
+};
+
 /// Something asked of a scheduler further up.
 pub(super) struct Request<A: ?Sized> {
     pub(super) root: bool,
@@ -161,13 +167,7 @@ impl<A: ?Sized + 'static> Ask<'_, A> {
     /// Asks the parent to enter several doers as one request: when one of them fails in enter,
     /// those before it are closed again.
     pub fn extend_all(&mut self, fill: impl FnOnce(&mut Batch<'_, A>)) {
-        Asking {
-            root: false,
-            hub: self.hub,
-            queue: self.queue,
-            me: self.me.get(),
-        }
-        .extend_all(fill);
+        self.asking(false).extend_all(fill);
     }
 
     /// Asks the parent to close a doer. One that is not open there is ignored.
@@ -177,19 +177,17 @@ impl<A: ?Sized + 'static> Ask<'_, A> {
 
     /// Asks the parent to close several doers as one request, in reverse enter order.
     pub fn remove_all(&mut self, ids: &[DoerId]) {
-        Asking {
-            root: false,
-            hub: self.hub,
-            queue: self.queue,
-            me: self.me.get(),
-        }
-        .remove_all(ids);
+        self.asking(false).remove_all(ids);
     }
 
     /// The same requests, to the Doist itself.
     pub fn root(&mut self) -> Asking<'_, A> {
+        self.asking(true)
+    }
+
+    fn asking(&mut self, root: bool) -> Asking<'_, A> {
         Asking {
-            root: true,
+            root,
             hub: self.hub,
             queue: self.queue,
             me: self.me.get(),
@@ -202,7 +200,7 @@ impl<A: ?Sized + 'static> Ask<'_, A> {
     }
 
     fn adding(&mut self) -> Adding<'_, A> {
-        self.root().parent().adding()
+        self.asking(false).adding()
     }
 }
 
@@ -223,11 +221,6 @@ impl<A: ?Sized> fmt::Debug for Asking<'_, A> {
 }
 
 impl<'a, A: ?Sized + 'static> Asking<'a, A> {
-    fn parent(mut self) -> Self {
-        self.root = false;
-        self
-    }
-
     /// Asks to enter a doer.
     pub fn extend<D: Doer<A> + Send + 'static>(self, doer: D) -> Id<D> {
         self.adding().extend(doer)
@@ -350,26 +343,13 @@ impl<A: ?Sized + 'static> Adding<'_, A> {
     }
 
     fn finish<D>(self, deed: Box<dyn Deed<A>>) -> Id<D> {
-        let Asking {
-            root,
-            hub,
-            queue,
-            me,
-        } = self.asking;
-        let mut batch = Batch {
-            hub,
-            me,
-            new: Vec::new(),
-        };
-        let id = batch.push(self.options, self.name, deed);
-        let new = std::mem::take(&mut batch.new);
-        if !new.is_empty() {
-            batch.hub.attention = true;
-            queue.push(Request {
-                root,
-                what: What::Extend(new),
-            });
-        }
+        let Self {
+            asking,
+            options,
+            name,
+        } = self;
+        let mut id = NEVER_OPEN;
+        asking.extend_all(|batch| id = batch.push(options, name, deed));
         Id::new(id)
     }
 }
@@ -422,10 +402,7 @@ impl<A: ?Sized + 'static> Batch<'_, A> {
         deed: Box<dyn Deed<A>>,
     ) -> DoerId {
         if self.hub.closing > 0 {
-            return DoerId {
-                index: NOBODY,
-                generation: NOBODY,
-            }; // never open
+            return NEVER_OPEN; // never open
         }
         let place = self.hub.settle(options, name);
         let nth = self.hub.birth(self.me);

@@ -17,7 +17,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::cx::{Batch, Cx, Id, New, Request};
+use super::cx::{Batch, Cx, Id, NEVER_OPEN, New, Request};
 use super::deed::{Deed, Gone, Mounted, Plain};
 use super::doer::Doer;
 use super::fault::{Fault, Hook, Misuse};
@@ -440,10 +440,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
         doer: D,
         cx: &mut Cx<'_, A>,
     ) -> Result<Id<D>, Fault> {
-        let mut id = Id::new(DoerId {
-            index: NOBODY,
-            generation: NOBODY,
-        });
+        let mut id = Id::new(NEVER_OPEN);
         self.extend_all(cx, |batch| id = batch.add(doer))?;
         Ok(id)
     }

@@ -216,6 +216,7 @@ impl<A: 'static> Doist<A> {
             let ahead = self.ticks_ahead();
             let target = ahead.map_or(Tyme::NEVER, |n| pacer.clock_at(self.tymist.after(n)));
             let wakes = self.wake == Wake::Now;
+            let mut clock = Tyme::ZERO; // is of no interest when nothing waits for it
             if !(pacer.is_asap() && ahead.is_some()) {
                 // What was left unfinished is looked at now, anything else may sleep.
                 let ready = wakes && self.hear(net);
@@ -231,7 +232,7 @@ impl<A: 'static> Doist<A> {
                     return Ok(Some(Outcome::Stopped));
                 }
                 let ready = self.hear(net) | ready;
-                let clock = net.now();
+                clock = net.now();
                 if clock < target {
                     // By hand-woken doers and lockstep, a tick is wanted as soon as it comes.
                     if ready && (wakes || ahead.is_none()) {
@@ -247,11 +248,6 @@ impl<A: 'static> Doist<A> {
                 }
             }
             let Some(ahead) = ahead else { continue };
-            let clock = if pacer.is_asap() {
-                Tyme::ZERO
-            } else {
-                net.now()
-            };
             let (overrun, tymist) = (self.overrun, &self.tymist);
             let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
             return Ok(self.tick(ticks));
