@@ -3,10 +3,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where a stream begins or ends.
+/// Where a stream begins or ends, or datagrams come from and go to.
 ///
 /// As text: `127.0.0.1:80`, `[::1]:80`, `example.org:80`, `:80` (all IPv4 interfaces) and
-/// `unix:/run/x.sock`. What parses is printed so that it parses to the same again.
+/// `unix:/run/x.sock`; with datagrams `udp:127.0.0.1:53` and `unixgram:/run/x.sock`. What parses is printed so that it parses to the same again.
 ///
 /// ```
 /// use hio::net::Endpoint;
@@ -24,7 +24,11 @@ pub enum Endpoint {
     Name(String, u16),
     /// A Unix stream socket in the file system.
     Unix(PathBuf),
-    /// A Unix stream socket without a name, as most that dial are.
+    /// UDP over IPv4 or IPv6.
+    Udp(SocketAddr),
+    /// A Unix datagram socket in the file system.
+    UnixDatagram(PathBuf),
+    /// A Unix socket without a name, as most that dial are.
     Unnamed,
 }
 
@@ -35,7 +39,8 @@ impl Endpoint {
     }
 
     /// A host and a port. An empty host means all IPv4 interfaces, a literal address itself; what
-    /// else it may be is not checked here.
+    /// else it may be is not checked here. For all interfaces of both families, listen on `[::]`
+    /// with [`v6_only`](super::ListenOptions::v6_only) off.
     #[must_use]
     pub fn host(host: &str, port: u16) -> Self {
         if host.is_empty() {
@@ -55,17 +60,17 @@ impl Endpoint {
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
         match self {
-            Self::Tcp(addr) => Some(addr.port()),
+            Self::Tcp(addr) | Self::Udp(addr) => Some(addr.port()),
             Self::Name(_, port) => Some(*port),
-            Self::Unix(_) | Self::Unnamed => None,
+            Self::Unix(_) | Self::UnixDatagram(_) | Self::Unnamed => None,
         }
     }
 
-    /// The TCP address, where it is known.
+    /// The TCP or UDP address, where it is known.
     #[must_use]
     pub const fn addr(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(addr) => Some(*addr),
+            Self::Tcp(addr) | Self::Udp(addr) => Some(*addr),
             _ => None,
         }
     }
@@ -75,13 +80,8 @@ impl Endpoint {
     #[must_use]
     pub fn dialable(&self) -> Self {
         match self {
-            Self::Tcp(addr) if addr.ip().is_unspecified() => {
-                let ip = match addr.ip() {
-                    IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                    IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-                };
-                Self::Tcp(SocketAddr::new(ip, addr.port()))
-            }
+            Self::Tcp(addr) => Self::Tcp(loopback_for_all(*addr)),
+            Self::Udp(addr) => Self::Udp(loopback_for_all(*addr)),
             other => other.clone(),
         }
     }
@@ -99,6 +99,8 @@ impl fmt::Display for Endpoint {
             Self::Tcp(addr) => write!(f, "{addr}"),
             Self::Name(host, port) => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Udp(addr) => write!(f, "udp:{addr}"),
+            Self::UnixDatagram(path) => write!(f, "unixgram:{}", path.display()),
             Self::Unnamed => write!(f, "unix:{UNNAMED}"),
         }
     }
@@ -112,11 +114,21 @@ impl FromStr for Endpoint {
             text: text.to_owned(),
             why,
         };
-        if let Some(path) = text.strip_prefix("unix:") {
-            return match path {
-                "" => Err(wrong("the path is empty")),
-                UNNAMED => Err(wrong("a socket without a name cannot be reached")),
-                _ => Ok(Self::unix(path)),
+        for (prefix, datagrams) in [("unix:", false), ("unixgram:", true)] {
+            match (text.strip_prefix(prefix), datagrams) {
+                (None, _) => {}
+                (Some(""), _) => return Err(wrong("the path is empty")),
+                (Some(UNNAMED), _) => {
+                    return Err(wrong("a socket without a name cannot be reached"));
+                }
+                (Some(path), false) => return Ok(Self::unix(path)),
+                (Some(path), true) => return Ok(Self::UnixDatagram(path.into())),
+            }
+        }
+        if let Some(addr) = text.strip_prefix("udp:") {
+            return match addr.parse() {
+                Ok(Self::Tcp(addr)) => Ok(Self::Udp(addr)),
+                _ => Err(wrong("an address of UDP is IP:PORT, without a name")),
             };
         }
         // An address with a scope, as in [fe80::1%2]:80, is known to the standard parser only.
@@ -136,6 +148,16 @@ impl FromStr for Endpoint {
         check_host(host).map_err(wrong)?;
         Ok(Self::host(host, port))
     }
+}
+
+/// The loopback address of the same family in place of "all interfaces".
+const fn loopback_for_all(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        _ => return addr,
+    };
+    SocketAddr::new(ip, addr.port())
 }
 
 /// Whether `host` is empty, a literal address or may be a name; if not, why.

@@ -48,6 +48,9 @@ pub enum NetError {
         /// Bytes the system can hold.
         max: u16,
     },
+    /// A datagram longer than any can be.
+    #[error("message too long for a datagram")]
+    TooLong,
     /// No address is known for the name, or an address is wanted where a name was given.
     #[error("name cannot be resolved")]
     Unresolvable,
@@ -60,6 +63,9 @@ pub enum NetError {
     /// This platform or this net cannot do it.
     #[error("not supported here")]
     Unsupported,
+    /// A replay has no more to say: its recording is over, or the program differs from it.
+    #[error("the run and its recording part here")]
+    Diverged,
     /// Anything else, with the system's error code.
     #[error("system error {0}")]
     Other(i32),
@@ -116,6 +122,7 @@ impl NetError {
         };
         match code {
             _ if codes::EXHAUSTED.contains(&code) => Self::Exhausted,
+            codes::TOO_LONG => Self::TooLong,
             _ if codes::UNREACHABLE.contains(&code) => Self::Unreachable,
             _ if codes::UNSUPPORTED.contains(&code) => Self::Unsupported,
             _ => Self::Other(code),
@@ -127,6 +134,8 @@ impl NetError {
 mod codes {
     /// ENFILE, EMFILE, ENOBUFS.
     pub(super) const EXHAUSTED: [i32; 3] = [23, 24, 105];
+    /// EMSGSIZE.
+    pub(super) const TOO_LONG: i32 = 90;
     /// EHOSTDOWN, ENONET.
     pub(super) const UNREACHABLE: [i32; 2] = [112, 64];
     /// EPROTONOSUPPORT, EAFNOSUPPORT: such as IPv6 where it is switched off.
@@ -137,6 +146,8 @@ mod codes {
 mod codes {
     /// ENFILE, EMFILE, ENOBUFS of the BSDs and macOS.
     pub(super) const EXHAUSTED: [i32; 3] = [23, 24, 55];
+    /// EMSGSIZE.
+    pub(super) const TOO_LONG: i32 = 40;
     /// EHOSTDOWN.
     pub(super) const UNREACHABLE: [i32; 1] = [64];
     /// EPROTONOSUPPORT, EAFNOSUPPORT.
@@ -147,6 +158,8 @@ mod codes {
 mod codes {
     /// WSAEMFILE, WSAENOBUFS.
     pub(super) const EXHAUSTED: [i32; 2] = [10024, 10055];
+    /// WSAEMSGSIZE.
+    pub(super) const TOO_LONG: i32 = 10040;
     /// WSAEHOSTDOWN.
     pub(super) const UNREACHABLE: [i32; 1] = [10064];
     /// WSAEPROTONOSUPPORT, WSAEAFNOSUPPORT.
@@ -193,6 +206,7 @@ mod tests {
             (111, NetError::Refused),
             (113, NetError::Unreachable),
             (71, NetError::Other(71)),
+            (90, NetError::TooLong),
         ];
         for (code, error) in known {
             assert_eq!(of(code), error, "errno {code}");

@@ -7,12 +7,28 @@
 //! "Not yet" is data here, never an error: [`Net::read`] gives `None`, [`Net::write`] takes
 //! nothing, [`Net::connected`] says `false`.
 
+mod cached_names;
+mod condition;
+mod conditions;
+mod datagram;
+mod draws;
 mod endpoint;
 mod error;
 mod ids;
+mod layer;
 mod mio;
+mod name_cache;
 mod null;
 mod options;
+mod probe;
+mod record;
+mod recording;
+mod replay;
+mod scripted;
+mod tape;
+mod trace_hash;
+pub(crate) mod units;
+mod unix_instead;
 
 use std::fmt;
 use std::io::IoSlice;
@@ -20,12 +36,27 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::mio::{MioNet, StdSocket};
+pub use self::mio::{MioNet, ResolverOptions, StdSocket};
+pub use cached_names::NameCache;
+pub use condition::Conditioned;
+pub use conditions::{Conditions, ConditionsError, Latency};
+pub use datagram::{Datagram, DatagramOptions};
+pub(crate) use draws::Draws;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::NetError;
 pub use ids::{Group, Owner, Sid};
+pub use layer::Layer;
+pub use name_cache::{AnswerCache, CacheLimits, normal_name};
 pub use null::NullNet;
-pub use options::{ConnectOptions, Keepalive, ListenOptions, Shutdown, SocketOption};
+pub use options::{ConnectOptions, Interface, Keepalive, ListenOptions, Shutdown, SocketOption};
+pub use probe::Probe;
+pub use record::{Record, Recorded, RecordedRun, RecordingError};
+pub use recording::Recording;
+pub use replay::{Divergence, Replay, ReplayEnd};
+pub use scripted::{Script, Scripted, Unmet};
+pub use tape::Tape;
+pub use trace_hash::TraceHash;
+pub use unix_instead::UnixInstead;
 
 use crate::tyme::Tyme;
 
@@ -154,20 +185,7 @@ pub trait Net {
     /// # Errors
     /// As [`write`](Self::write), and only when nothing was taken.
     fn write_vectored(&mut self, sid: Sid, pieces: &[IoSlice<'_>]) -> Result<usize, NetError> {
-        let mut total = 0;
-        for piece in pieces {
-            match self.write(sid, piece) {
-                Ok(n) => {
-                    total += n;
-                    if n < piece.len() {
-                        break;
-                    }
-                }
-                Err(_) if total > 0 => break, // it will come again
-                Err(why) => return Err(why),
-            }
-        }
-        Ok(total)
+        write_pieces(pieces, |piece| self.write(sid, piece))
     }
 
     /// Shuts down one side or both.
@@ -179,8 +197,65 @@ pub trait Net {
     /// Closes a socket at once. A stale id is ignored.
     fn close(&mut self, sid: Sid);
 
-    /// Looks a host name up, without ever blocking. Ask again while it is pending.
-    fn resolve(&mut self, name: &str) -> Lookup;
+    /// Opens a datagram socket bound to `at`: [`Endpoint::Udp`] or [`Endpoint::UnixDatagram`], or
+    /// [`Endpoint::Unnamed`] for a Unix one that only sends. It has no mark before something comes.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen); [`NetError::Unsupported`] where there are no datagrams.
+    fn bind(
+        &mut self,
+        group: Group,
+        at: &Endpoint,
+        options: &DatagramOptions,
+    ) -> Result<Sid, NetError> {
+        let _ = (group, at, options);
+        Err(NetError::Unsupported)
+    }
+
+    /// Takes one datagram into `buf`: `None` when none waits. What does not fit is lost, and told.
+    /// Datagrams may be empty. Read until `None`: here a short read says nothing.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] when an earlier datagram found nobody (ICMP says so to connected
+    /// sockets). An error is about one datagram: the socket lives on, and more may wait.
+    /// [`NetError::Invalid`] on a socket that is not of [`bind`](Self::bind).
+    fn recv_from(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<Datagram>, NetError> {
+        let _ = (sid, buf);
+        Err(NetError::Unsupported)
+    }
+
+    /// Sends one datagram, whole or not at all: `false` when there is no room now, and a mark tells
+    /// of room. None does when the queue of a Unix socket at `to` is full: try again after a while.
+    /// `to` is `None` on a connected socket, and only there.
+    ///
+    /// # Errors
+    /// [`NetError::TooLong`] when no datagram can be that long; [`NetError::Refused`] when nobody is
+    /// there, which a connected UDP socket learns after an earlier datagram: this one was not sent
+    /// then and may be sent again. [`NetError::NotConnected`] without `to` on a socket that is not
+    /// connected; [`NetError::Invalid`] with `to` on one that is, or when it is of another kind.
+    /// An error is about one datagram: the socket lives on.
+    fn send_to(&mut self, sid: Sid, data: &[u8], to: Option<&Endpoint>) -> Result<bool, NetError> {
+        let _ = (sid, data, to);
+        Err(NetError::Unsupported)
+    }
+
+    /// Looks a host name up, without ever blocking.
+    ///
+    /// While it is [`Pending`](Lookup::Pending), ask again: the answer counts as a mark of `group`,
+    /// which wakes its owner and is taken by the next [`ready`](Self::ready), that lists no socket
+    /// for it. Any number of groups may wait for one name.
+    fn resolve(&mut self, group: Group, name: &str) -> Lookup;
+
+    /// Takes a socket into a group that the program opened itself, as
+    /// [`MioNet::adopt`](MioNet::adopt) does: one for signals, or one from a supervisor.
+    ///
+    /// # Errors
+    /// [`NetError::Unsupported`] where sockets are made up; [`NetError::Stale`] when the group is
+    /// closed, or the system refuses.
+    fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {
+        let _ = (group, socket);
+        Err(NetError::Unsupported)
+    }
 
     /// The address a socket is bound to.
     ///
@@ -206,8 +281,29 @@ pub trait Net {
     /// The socket is gone, or the system refuses.
     fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError>;
 
+    /// A fault point or a check that the program came by, with the doer that did. Says whether the
+    /// fault is to happen: never, but in a simulation.
+    fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
+        let _ = (who, probe);
+        false
+    }
+
+    /// Whether this is a world made up for a test. Keys that can be guessed are refused in any
+    /// other. Layers say what the net below them says.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
     /// Makes a handle that ends a [`poll`](Self::poll) from another thread, where there is one.
     fn interrupt(&mut self) -> Option<Interrupt> {
+        None
+    }
+
+    /// The descriptor of a socket, to look at and to set options on, where there is one. Who reads,
+    /// writes or closes it by hand leaves the net without knowledge of it.
+    #[cfg(unix)]
+    fn descriptor(&self, sid: Sid) -> Option<std::os::fd::RawFd> {
+        let _ = sid;
         None
     }
 
@@ -216,6 +312,27 @@ pub trait Net {
     fn poll_fd(&self) -> Option<std::os::fd::RawFd> {
         None
     }
+}
+
+/// Writes pieces one after the other until one is not taken whole.
+fn write_pieces(
+    pieces: &[IoSlice<'_>],
+    mut write: impl FnMut(&[u8]) -> Result<usize, NetError>,
+) -> Result<usize, NetError> {
+    let mut total = 0;
+    for piece in pieces {
+        match write(piece) {
+            Ok(n) => {
+                total += n;
+                if n < piece.len() {
+                    break;
+                }
+            }
+            Err(_) if total > 0 => break, // it will come again
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(total)
 }
 
 /// How a name look-up stands.

@@ -74,7 +74,7 @@ impl Net for NullNet {
         Err(NetError::Stale)
     }
     fn close(&mut self, _: Sid) {}
-    fn resolve(&mut self, _: &str) -> Lookup {
+    fn resolve(&mut self, _: Group, _: &str) -> Lookup {
         Lookup::Failed(NetError::Unresolvable)
     }
     fn local(&self, _: Sid) -> Result<Endpoint, NetError> {

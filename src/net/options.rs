@@ -1,3 +1,4 @@
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// Which side of a connection to shut down.
@@ -45,7 +46,8 @@ pub struct ListenOptions {
     pub reuse_addr: bool,
     /// Share the port with other sockets that say so too (SO_REUSEPORT). Off by default.
     pub reuse_port: bool,
-    /// An IPv6 socket takes no IPv4. Default: on, the same on every platform.
+    /// An IPv6 socket takes no IPv4. Default: on, the same on every platform. Off, `[::]` takes both
+    /// families, and IPv4 peers show as `::ffff:a.b.c.d`.
     pub v6_only: bool,
     /// At least so many bytes for the system's send buffer; 0 leaves the system's choice. A buffer
     /// that is larger already stays. On Linux a size of one's own ends the automatic growth.
@@ -127,4 +129,53 @@ pub enum SocketOption {
     SendBuffer(usize),
     /// At least so many bytes for the receive buffer.
     RecvBuffer(usize),
+    /// How many routers a packet may pass (IP_TTL, IPV6_UNICAST_HOPS): TCP and UDP. 0 is refused.
+    Ttl(u8),
+    /// May send to broadcast addresses (SO_BROADCAST). This and what follows is UDP's;
+    /// [`NetError::Invalid`](super::NetError::Invalid) on other sockets.
+    Broadcast(bool),
+    /// Take what is sent to a multicast group and arrives at an interface. Bind to the group's
+    /// port. A socket may be in several groups, and leaves all of them when it is closed.
+    /// [`NetError::AddrInUse`](super::NetError::AddrInUse) when it is in it already.
+    JoinMulticast(IpAddr, Interface),
+    /// Leave a multicast group, named as it was joined.
+    /// [`NetError::AddrNotAvailable`](super::NetError::AddrNotAvailable) when it is not in it.
+    LeaveMulticast(IpAddr, Interface),
+    /// Whether members on this machine get what is sent to a group. On by default. On an IPv4
+    /// socket it counts for the sender, on Windows for the receiver.
+    MulticastLoop(bool),
+    /// How many routers a multicast packet may pass. Default 1: it stays in the local network.
+    MulticastTtl(u8),
+    /// The interface that multicast leaves by. [`Interface::Index`] is IPv6's only.
+    MulticastInterface(Interface),
+}
+
+/// A network interface, for multicast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interface {
+    /// The system's choice.
+    Any,
+    /// The one that has this address: IPv4 only.
+    Address(Ipv4Addr),
+    /// The one of this number, as in `ip link`: IPv6, and IPv4 where the system can (not on
+    /// NetBSD, OpenBSD and Solaris). 0 is the system's choice.
+    Index(u32),
+}
+
+impl Interface {
+    /// What IPv4 takes for it.
+    pub(super) const fn address(self) -> Ipv4Addr {
+        match self {
+            Self::Address(address) => address,
+            Self::Any | Self::Index(_) => Ipv4Addr::UNSPECIFIED,
+        }
+    }
+
+    /// What IPv6 takes for it.
+    pub(super) const fn index(self) -> u32 {
+        match self {
+            Self::Index(index) => index,
+            Self::Any | Self::Address(_) => 0,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! that needs the operating system (law T2).
 
 mod clock;
+mod deadline;
 #[expect(
     clippy::module_inception,
     reason = "the layer is named after its first noun"
@@ -15,6 +16,7 @@ mod tymist;
 pub(crate) mod wheel;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use deadline::{DeadlineId, DeadlineScope, Deadlines, Expired, HasDeadlines};
 pub(crate) use tyme::nanos;
 pub use tyme::{Tyme, TymeError, duration_from_secs};
 pub use tymer::Tymer;

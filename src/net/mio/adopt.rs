@@ -1,9 +1,9 @@
 //! Sockets that others opened.
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use ::mio::net;
 
@@ -23,9 +23,34 @@ pub enum StdSocket {
     /// A connected Unix stream socket.
     #[cfg(unix)]
     UnixStream(UnixStream),
+    /// A UDP socket, connected or not.
+    UdpSocket(UdpSocket),
+    /// A Unix datagram socket, connected or not.
+    #[cfg(unix)]
+    UnixDatagram(UnixDatagram),
 }
 
 impl StdSocket {
+    /// Whether it listens.
+    pub(crate) const fn is_listener(&self) -> bool {
+        match self {
+            Self::TcpListener(_) => true,
+            #[cfg(unix)]
+            Self::UnixListener(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it sends and receives datagrams.
+    pub(crate) const fn is_datagram(&self) -> bool {
+        match self {
+            Self::UdpSocket(_) => true,
+            #[cfg(unix)]
+            Self::UnixDatagram(_) => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn nonblocking(self) -> io::Result<Socket> {
         Ok(match self {
             Self::TcpListener(listener) => {
@@ -45,6 +70,15 @@ impl StdSocket {
             Self::UnixStream(stream) => {
                 stream.set_nonblocking(true)?;
                 Socket::UnixStream(net::UnixStream::from_std(stream))
+            }
+            Self::UdpSocket(socket) => {
+                socket.set_nonblocking(true)?;
+                Socket::Udp(net::UdpSocket::from_std(socket))
+            }
+            #[cfg(unix)]
+            Self::UnixDatagram(socket) => {
+                socket.set_nonblocking(true)?;
+                Socket::UnixDatagram(net::UnixDatagram::from_std(socket))
             }
         })
     }
@@ -73,5 +107,18 @@ impl From<UnixListener> for StdSocket {
 impl From<UnixStream> for StdSocket {
     fn from(stream: UnixStream) -> Self {
         Self::UnixStream(stream)
+    }
+}
+
+impl From<UdpSocket> for StdSocket {
+    fn from(socket: UdpSocket) -> Self {
+        Self::UdpSocket(socket)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixDatagram> for StdSocket {
+    fn from(socket: UnixDatagram) -> Self {
+        Self::UnixDatagram(socket)
     }
 }

@@ -10,33 +10,36 @@
 //! at [`Socket::hears_room`](socket::Socket::hears_room).
 
 mod adopt;
+mod datagram;
 mod entropy;
 mod event;
 mod names;
 mod open;
+mod resolver;
 mod socket;
 mod table;
 #[cfg(unix)]
 mod unix;
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::mio::{Events, Poll, Registry, Waker};
 
 pub use self::adopt::StdSocket;
+use self::datagram::SendError;
 use self::entropy::Entropy;
 use self::event::{WAKER, readiness, sid_of, token};
 use self::names::Names;
+pub use self::resolver::ResolverOptions;
 use self::socket::Socket;
 use self::table::{
-    CONNECTING, Entry, HEARS_ROOM, LISTENING, READ_CLOSED, READABLE, Table, WRITABLE,
+    CONNECTING, Entry, HEARS_ROOM, LISTENING, ONE_PEER, READ_CLOSED, READABLE, Table, WRITABLE,
 };
 use super::{
-    ConnectOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup, Net, NetError, Owner,
-    Shutdown, Sid, SocketOption,
+    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
+    Net, NetError, Owner, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::{Clock, SystemClock, Tyme};
 
@@ -45,7 +48,7 @@ use crate::tyme::{Clock, SystemClock, Tyme};
 /// Sockets are nonblocking, closed on exec, and polled by edges. No
 /// operation blocks but [`poll`](Net::poll), no write raises SIGPIPE, and nothing is allocated in
 /// a poll, a read or a write once the net has grown to its load. Dropping the net closes
-/// everything and removes the files of its Unix listeners.
+/// everything and removes the files of its Unix listeners and datagram sockets.
 ///
 /// # Precision
 /// A wait ends at the system's next whole millisecond (epoll counts in those), never early. One
@@ -77,7 +80,9 @@ pub struct MioNet {
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
     handed_down: Vec<(Sid, ListenOptions)>,
-    /// The files of open Unix listeners.
+    /// Where datagrams are received before they are cut.
+    scratch: Vec<u8>,
+    /// The files of open Unix listeners and datagram sockets.
     #[cfg(unix)]
     files: Vec<(Sid, unix::BoundFile)>,
 }
@@ -100,42 +105,26 @@ impl MioNet {
             names: Names::default(),
             waker,
             handed_down: Vec::new(),
+            scratch: Vec::new(),
             #[cfg(unix)]
             files: Vec::new(),
         })
-    }
-
-    /// Gives `name` addresses of its own, best first, for [`resolve`](Net::resolve).
-    ///
-    /// Names compare without case and without a dot at the end. A name in this table wins over
-    /// `localhost`, literal addresses win over the table. It holds at most 4096 names.
-    ///
-    /// # Errors
-    /// [`NetError::Invalid`] without a name or addresses, [`NetError::Exhausted`] when the table
-    /// is full.
-    pub fn add_name(&mut self, name: &str, addresses: Vec<IpAddr>) -> Result<(), NetError> {
-        self.names.add(name, addresses)
-    }
-
-    /// Forgets a name that [`add_name`](Self::add_name) gave.
-    pub fn remove_name(&mut self, name: &str) {
-        self.names.remove(name);
     }
 
     /// Takes an open socket of the standard library into a group and makes it nonblocking.
     ///
     /// For sockets that a supervisor handed over, for socket pairs, and for pipes from signal
     /// handlers. A stream must be connected. Options stay as they are; the file of an adopted
-    /// Unix listener is left alone when it is closed.
+    /// Unix socket is left alone when it is closed.
     ///
     /// # Errors
     /// [`NetError::Stale`] when the group is closed, or the system refuses.
     pub fn adopt(&mut self, group: Group, socket: impl Into<StdSocket>) -> Result<Sid, NetError> {
         let socket = socket.into().nonblocking()?;
-        let flags = if socket.is_listener() {
-            LISTENING
-        } else {
-            WRITABLE
+        let flags = match () {
+            () if socket.is_listener() => LISTENING,
+            () if socket.is_datagram() && socket.peer().is_ok() => WRITABLE | ONE_PEER,
+            () => WRITABLE,
         };
         self.admit(group, socket, flags)
     }
@@ -280,10 +269,15 @@ impl Net for MioNet {
             Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
+        let mut interrupted = false;
         for event in &self.events {
-            if let Some(sid) = sid_of(&self.table, event.token()) {
-                self.table.heard(sid, readiness(event), false);
+            match sid_of(&self.table, event.token()) {
+                Some(sid) => self.table.heard(sid, readiness(event), false),
+                None => interrupted = true,
             }
+        }
+        if interrupted {
+            self.collect_answers();
         }
         Ok(())
     }
@@ -305,6 +299,7 @@ impl Net for MioNet {
         for sid in self.table.members(group) {
             self.close(sid);
         }
+        self.names.forget_group(group);
         self.table.remove_group(group);
     }
 
@@ -330,7 +325,9 @@ impl Net for MioNet {
             #[cfg(not(unix))]
             Endpoint::Unix(_) => Err(NetError::Unsupported),
             Endpoint::Name(..) => Err(NetError::Unresolvable),
-            Endpoint::Unnamed => Err(NetError::Invalid),
+            Endpoint::Udp(_) | Endpoint::UnixDatagram(_) | Endpoint::Unnamed => {
+                Err(NetError::Invalid)
+            }
         }
     }
 
@@ -388,13 +385,15 @@ impl Net for MioNet {
             #[cfg(not(unix))]
             Endpoint::Unix(_) => Err(NetError::Unsupported),
             Endpoint::Name(..) => Err(NetError::Unresolvable),
-            Endpoint::Unnamed => Err(NetError::Invalid),
+            Endpoint::Udp(_) | Endpoint::UnixDatagram(_) | Endpoint::Unnamed => {
+                Err(NetError::Invalid)
+            }
         }
     }
 
     fn connected(&mut self, sid: Sid) -> Result<bool, NetError> {
         let entry = self.table.get_mut(sid)?;
-        if entry.is(LISTENING) {
+        if !entry.socket.is_stream() {
             return Err(NetError::Invalid);
         }
         if !entry.is(CONNECTING) {
@@ -424,7 +423,7 @@ impl Net for MioNet {
     fn read(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<usize>, NetError> {
         let entry = self.table.get_mut(sid)?;
         if entry.flags & (READABLE | CONNECTING | LISTENING) != READABLE || buf.is_empty() {
-            return not_now(entry.is(LISTENING)).map(|()| None);
+            return not_now(&entry.socket).map(|()| None);
         }
         match entry.socket.read(buf) {
             Ok(n) if n == buf.len() => Ok(Some(n)),
@@ -439,7 +438,7 @@ impl Net for MioNet {
     fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError> {
         let entry = self.table.get_mut(sid)?;
         if entry.flags & (WRITABLE | CONNECTING | LISTENING) != WRITABLE || data.is_empty() {
-            return not_now(entry.is(LISTENING)).map(|()| 0);
+            return not_now(&entry.socket).map(|()| 0);
         }
         match entry.socket.write(data) {
             Ok(n) if n == data.len() => Ok(n),
@@ -451,7 +450,7 @@ impl Net for MioNet {
         let entry = self.table.get_mut(sid)?;
         let len: usize = pieces.iter().map(|piece| piece.len()).sum();
         if entry.flags & (WRITABLE | CONNECTING | LISTENING) != WRITABLE || len == 0 {
-            return not_now(entry.is(LISTENING)).map(|()| 0);
+            return not_now(&entry.socket).map(|()| 0);
         }
         match entry.socket.write_vectored(pieces) {
             Ok(n) if n == len => Ok(n),
@@ -463,24 +462,111 @@ impl Net for MioNet {
         Ok(self.table.get(sid)?.socket.shutdown(how)?)
     }
 
-    /// A Unix listener's file goes first, while its inode still tells that it is ours.
+    /// A Unix socket's file goes first, while its inode still tells that it is ours.
     fn close(&mut self, sid: Sid) {
         let Some(socket) = self.table.remove(sid) else {
             return;
         };
-        if socket.is_listener() {
+        if !socket.is_stream() {
             self.handed_down.retain(|(listener, _)| *listener != sid);
             #[cfg(unix)]
-            if let Some(at) = self.files.iter().position(|(listener, _)| *listener == sid) {
+            if let Some(at) = self.files.iter().position(|(bound, _)| *bound == sid) {
                 self.files.swap_remove(at).1.remove();
             }
         }
     }
 
-    /// Knows literal addresses, the names that [`MioNet::add_name`] gave, and `localhost`; never
-    /// [`Lookup::Pending`].
-    fn resolve(&mut self, name: &str) -> Lookup {
-        self.names.resolve(name)
+    /// Where the system has no room, a mark tells of it; but not of room at the end of a Unix
+    /// socket that is not connected to it.
+    fn bind(
+        &mut self,
+        group: Group,
+        at: &Endpoint,
+        options: &DatagramOptions,
+    ) -> Result<Sid, NetError> {
+        self.table.check_group(group)?;
+        let bound = datagram::bind(at, options)?;
+        let flags = if bound.connected { ONE_PEER } else { 0 };
+        let admitted = self.admit(group, bound.socket, WRITABLE | flags);
+        #[cfg(unix)]
+        match (admitted, bound.file) {
+            (Ok(sid), Some(file)) => self.files.push((sid, file)),
+            (Err(_), Some(file)) => file.remove(),
+            (_, None) => {}
+        }
+        admitted
+    }
+
+    fn recv_from(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<Datagram>, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        if !entry.socket.is_datagram() {
+            return Err(NetError::Invalid);
+        }
+        if !entry.is(READABLE) {
+            return Ok(None);
+        }
+        match datagram::recv(&entry.socket, buf, &mut self.scratch) {
+            Ok((len, from, truncated)) => Ok(Some(Datagram {
+                len,
+                from,
+                truncated,
+            })),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                entry.clear(READABLE);
+                Ok(None)
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {
+                self.table.mark(sid); // the next turn will do
+                Ok(None)
+            }
+            Err(e) => Err(datagram::error(&e)),
+        }
+    }
+
+    fn send_to(&mut self, sid: Sid, data: &[u8], to: Option<&Endpoint>) -> Result<bool, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        match (entry.socket.is_datagram(), entry.is(ONE_PEER), to) {
+            (false, ..) | (_, true, Some(_)) => return Err(NetError::Invalid),
+            (_, false, None) => return Err(NetError::NotConnected),
+            _ if !entry.is(WRITABLE) => return Ok(false),
+            _ => {}
+        }
+        let e = match datagram::send(&entry.socket, data, to) {
+            Ok(()) => return Ok(true),
+            Err(SendError::Ours(why)) => return Err(why),
+            Err(SendError::System(e)) => e,
+        };
+        match e.kind() {
+            // The other end's queue is full, and no edge tells of its room: others may have some.
+            ErrorKind::WouldBlock if matches!(to, Some(Endpoint::UnixDatagram(_))) => Ok(false),
+            ErrorKind::WouldBlock => {
+                await_room(entry, self.poll.registry(), sid)?;
+                Ok(false)
+            }
+            ErrorKind::Interrupted => {
+                self.table.mark(sid); // the next turn will do
+                Ok(false)
+            }
+            _ => Err(datagram::error(&e)),
+        }
+    }
+
+    /// Knows literal addresses, the names that [`MioNet::add_name`] gave, and `localhost`. Other
+    /// names are looked up if [`MioNet::start_resolver`] was called, else they fail.
+    ///
+    /// [`NetError::Invalid`] is for names that cannot be: longer than 253 bytes, or with a part of
+    /// none or more than 63. [`NetError::Exhausted`] is for more names at once than are allowed.
+    fn resolve(&mut self, group: Group, name: &str) -> Lookup {
+        if let Err(why) = self.table.check_group(group) {
+            return Lookup::Failed(why);
+        }
+        self.collect_answers();
+        let tyme = self.clock.now();
+        self.names.resolve(group, name, tyme)
+    }
+
+    fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {
+        Self::adopt(self, group, socket)
     }
 
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
@@ -497,14 +583,19 @@ impl Net for MioNet {
     }
 
     fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError> {
-        let socket = &self.table.get(sid)?.socket;
-        open::set_option(&socket.options(), socket.is_tcp(), option)
+        open::set_option(&self.table.get(sid)?.socket, option)
     }
 
     fn interrupt(&mut self) -> Option<Interrupt> {
         let waker = Arc::clone(&self.waker);
         // A waker that fails has no poll left to end.
         Some(Interrupt::new(move || drop(waker.wake())))
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self, sid: Sid) -> Option<std::os::fd::RawFd> {
+        use std::os::fd::AsRawFd;
+        Some(self.table.get(sid).ok()?.socket.fd().as_raw_fd())
     }
 
     #[cfg(unix)]
@@ -533,12 +624,12 @@ fn await_room(entry: &mut Entry, registry: &Registry, sid: Sid) -> io::Result<()
     Ok(())
 }
 
-/// Why nothing can be read or written: a listener never can, others not yet.
-const fn not_now(listening: bool) -> Result<(), NetError> {
-    if listening {
-        Err(NetError::Invalid)
-    } else {
+/// Why nothing can be read or written: a stream cannot yet, others never.
+const fn not_now(socket: &Socket) -> Result<(), NetError> {
+    if socket.is_stream() {
         Ok(())
+    } else {
+        Err(NetError::Invalid)
     }
 }
 

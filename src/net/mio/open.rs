@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ::mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::net::{ConnectOptions, Endpoint, Keepalive, ListenOptions, NetError, SocketOption};
 
@@ -111,12 +111,9 @@ fn set_stream(
     Ok(())
 }
 
-/// Sets one option on an open socket; TCP's do nothing on Unix sockets.
-pub(super) fn set_option(
-    socket: &SockRef<'_>,
-    tcp: bool,
-    option: SocketOption,
-) -> Result<(), NetError> {
+/// Sets one option on an open socket; TCP's do nothing on other sockets.
+pub(super) fn set_option(of: &super::socket::Socket, option: SocketOption) -> Result<(), NetError> {
+    let (socket, tcp) = (&of.options(), of.is_tcp());
     match option {
         SocketOption::Nodelay(_) | SocketOption::Keepalive(_) if !tcp => {}
         SocketOption::Nodelay(on) => socket.set_tcp_nodelay(on)?,
@@ -129,8 +126,27 @@ pub(super) fn set_option(
         }
         SocketOption::SendBuffer(bytes) => raise_buffers(socket, bytes, 0)?,
         SocketOption::RecvBuffer(bytes) => raise_buffers(socket, 0, bytes)?,
+        for_ip => {
+            let at = of.local()?.addr().ok_or(NetError::Invalid)?;
+            return set_ip_option(of, at.is_ipv6(), for_ip);
+        }
     }
     Ok(())
+}
+
+fn set_ip_option(
+    of: &super::socket::Socket,
+    v6: bool,
+    option: SocketOption,
+) -> Result<(), NetError> {
+    let socket = &of.options();
+    match option {
+        SocketOption::Ttl(0) => Err(NetError::Invalid),
+        SocketOption::Ttl(hops) if v6 => Ok(socket.set_unicast_hops_v6(hops.into())?),
+        SocketOption::Ttl(hops) => Ok(socket.set_ttl_v4(hops.into())?),
+        other if of.is_datagram() => super::datagram::set_option(socket, v6, other),
+        _ => Err(NetError::Invalid),
+    }
 }
 
 /// Raises buffers that are smaller than wanted; 0 wants nothing.
@@ -157,12 +173,12 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 }
 
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
-fn share_port(socket: &Socket) -> Result<(), NetError> {
+pub(super) fn share_port(socket: &Socket) -> Result<(), NetError> {
     Ok(socket.set_reuse_port(true)?)
 }
 
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
-fn share_port(_: &Socket) -> Result<(), NetError> {
+pub(super) fn share_port(_: &Socket) -> Result<(), NetError> {
     Err(NetError::Unsupported)
 }
 

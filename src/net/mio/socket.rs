@@ -3,15 +3,15 @@
 use std::io::{self, IoSlice, Read, Write};
 
 use ::mio::event::Source;
-use ::mio::net::{TcpListener, TcpStream};
+use ::mio::net::{TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
-use ::mio::net::{UnixListener, UnixStream};
+use ::mio::net::{UnixDatagram, UnixListener, UnixStream};
 use ::mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
 use crate::net::{Endpoint, Shutdown};
 
-/// A listening or connected socket.
+/// A listening, connected or datagram socket.
 #[derive(Debug)]
 pub(super) enum Socket {
     TcpListener(TcpListener),
@@ -20,18 +20,32 @@ pub(super) enum Socket {
     UnixListener(UnixListener),
     #[cfg(unix)]
     UnixStream(UnixStream),
+    Udp(UdpSocket),
+    #[cfg(unix)]
+    UnixDatagram(UnixDatagram),
 }
 
 impl Socket {
     pub(super) const fn is_listener(&self) -> bool {
         match self {
             Self::TcpListener(_) => true,
-            Self::TcpStream(_) => false,
             #[cfg(unix)]
             Self::UnixListener(_) => true,
-            #[cfg(unix)]
-            Self::UnixStream(_) => false,
+            _ => false,
         }
+    }
+
+    pub(super) const fn is_datagram(&self) -> bool {
+        match self {
+            Self::Udp(_) => true,
+            #[cfg(unix)]
+            Self::UnixDatagram(_) => true,
+            _ => false,
+        }
+    }
+
+    pub(super) const fn is_stream(&self) -> bool {
+        !self.is_listener() && !self.is_datagram()
     }
 
     pub(super) const fn is_tcp(&self) -> bool {
@@ -56,10 +70,13 @@ impl Socket {
             Self::UnixListener(l) => l.register(registry, token, Interest::READABLE),
             #[cfg(unix)]
             Self::UnixStream(s) => s.register(registry, token, Interest::READABLE),
+            Self::Udp(s) => s.register(registry, token, Interest::READABLE),
+            #[cfg(unix)]
+            Self::UnixDatagram(s) => s.register(registry, token, Interest::READABLE),
         }
     }
 
-    /// Registers a stream for room as well, which it tells of at once if there is some.
+    /// Registers a stream or datagram socket for room as well, which it tells of at once if there is some.
     pub(super) fn hear_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
         match self {
@@ -69,6 +86,9 @@ impl Socket {
             Self::UnixListener(_) => Ok(()),
             #[cfg(unix)]
             Self::UnixStream(s) => s.reregister(registry, token, both),
+            Self::Udp(s) => s.reregister(registry, token, both),
+            #[cfg(unix)]
+            Self::UnixDatagram(s) => s.reregister(registry, token, both),
         }
     }
 
@@ -84,6 +104,20 @@ impl Socket {
                 let (stream, peer) = super::unix::accept(l)?;
                 Ok((Self::UnixStream(stream), peer))
             }
+            _ => Err(invalid()),
+        }
+    }
+
+    /// Takes one datagram, which is cut to the buffer.
+    pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, Endpoint)> {
+        match self {
+            Self::Udp(s) => s
+                .recv_from(buf)
+                .map(|(len, from)| (len, Endpoint::Udp(from))),
+            #[cfg(unix)]
+            Self::UnixDatagram(s) => s
+                .recv_from(buf)
+                .map(|(len, from)| (len, super::unix::datagram_endpoint(&from))),
             _ => Err(invalid()),
         }
     }
@@ -142,6 +176,9 @@ impl Socket {
             Self::UnixListener(l) => l.local_addr().map(|a| super::unix::endpoint(&a)),
             #[cfg(unix)]
             Self::UnixStream(s) => s.local_addr().map(|a| super::unix::endpoint(&a)),
+            Self::Udp(s) => s.local_addr().map(Endpoint::Udp),
+            #[cfg(unix)]
+            Self::UnixDatagram(s) => s.local_addr().map(|a| super::unix::datagram_endpoint(&a)),
         }
     }
 
@@ -150,6 +187,9 @@ impl Socket {
             Self::TcpStream(s) => s.peer_addr().map(Endpoint::Tcp),
             #[cfg(unix)]
             Self::UnixStream(s) => s.peer_addr().map(|a| super::unix::endpoint(&a)),
+            Self::Udp(s) => s.peer_addr().map(Endpoint::Udp),
+            #[cfg(unix)]
+            Self::UnixDatagram(s) => s.peer_addr().map(|a| super::unix::datagram_endpoint(&a)),
             _ => Err(invalid()),
         }
     }
@@ -163,6 +203,9 @@ impl Socket {
             Self::UnixListener(l) => SockRef::from(l),
             #[cfg(unix)]
             Self::UnixStream(s) => SockRef::from(s),
+            Self::Udp(s) => SockRef::from(s),
+            #[cfg(unix)]
+            Self::UnixDatagram(s) => SockRef::from(s),
         }
     }
 
@@ -174,11 +217,13 @@ impl Socket {
             Self::TcpStream(s) => s.as_fd(),
             Self::UnixListener(l) => l.as_fd(),
             Self::UnixStream(s) => s.as_fd(),
+            Self::Udp(s) => s.as_fd(),
+            Self::UnixDatagram(s) => s.as_fd(),
         }
     }
 }
 
-/// What a listener says to a read, and a stream to an accept.
+/// What a listener says to a read, a stream to an accept, and both to a datagram.
 fn invalid() -> io::Error {
     io::ErrorKind::InvalidInput.into()
 }
@@ -186,6 +231,6 @@ fn invalid() -> io::Error {
 /// `MSG_NOSIGNAL`: the standard library's own vectored write would raise SIGPIPE. Elsewhere the
 /// sockets are made so that they never do.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NO_SIGNAL: i32 = 0x4000;
+pub(super) const NO_SIGNAL: i32 = 0x4000;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const NO_SIGNAL: i32 = 0;
+pub(super) const NO_SIGNAL: i32 = 0;

@@ -23,6 +23,8 @@ pub(super) const LISTENING: u8 = 32;
 
 /// Room for writing is told of; see [`Socket::hears_room`].
 pub(super) const HEARS_ROOM: u8 = 64;
+/// A datagram socket that talks to one address only.
+pub(super) const ONE_PEER: u8 = 128;
 
 /// An open socket and what is known of its readiness.
 #[derive(Debug)]
@@ -50,8 +52,10 @@ struct Gathering {
     generation: u32,
     /// Whether the table's list of marked groups has it.
     listed: bool,
-    /// Marks of open sockets, which is at most the length of `marks`.
+    /// Marks of open sockets, which is at most the length of `marks`; one more when `answered`.
     live: usize,
+    /// An answer of the resolver has come: a mark of no socket.
+    answered: bool,
     /// Marked sockets in the order of their marks, and some that were closed since.
     marks: Vec<Sid>,
 }
@@ -168,6 +172,20 @@ impl Table {
         }
     }
 
+    /// Marks a group itself, once.
+    pub(super) fn mark_group(&mut self, group: Group) {
+        let index = group.index();
+        let Some(gathering) = self.group_mut(group).filter(|g| !g.answered) else {
+            return;
+        };
+        gathering.answered = true;
+        gathering.live += 1;
+        if !gathering.listed {
+            gathering.listed = true;
+            self.marked.push(index);
+        }
+    }
+
     /// The id of whatever is open at a place.
     #[cfg(not(target_pointer_width = "64"))]
     pub(super) fn sid_at(&self, index: usize) -> Option<Sid> {
@@ -187,6 +205,7 @@ impl Table {
             generation,
             listed: false,
             live: 0,
+            answered: false,
             marks: Vec::new(),
         });
         Group::new(index, generation)
@@ -265,6 +284,7 @@ impl Table {
         }
         gathering.marks.clear();
         gathering.live = 0;
+        gathering.answered = false;
         if marked.last() == Some(&group.index()) {
             // Mostly it is the only one; the others leave the list later.
             marked.pop();

@@ -1,4 +1,4 @@
-//! Unix stream sockets: their addresses, and the files they leave behind.
+//! Unix sockets: their addresses, and the files they leave behind.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -6,11 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use ::mio::net::{UnixListener, UnixStream};
+use ::mio::net::{UnixDatagram, UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::datagram::Bound;
 use super::open;
-use crate::net::{ConnectOptions, Endpoint, ListenOptions, NetError};
+use crate::net::{ConnectOptions, DatagramOptions, Endpoint, ListenOptions, NetError};
 
 /// Bytes that fit into `sun_path` together with the closing NUL.
 const PATH_MAX: u16 = if cfg!(any(target_os = "linux", target_os = "android")) {
@@ -19,10 +20,10 @@ const PATH_MAX: u16 = if cfg!(any(target_os = "linux", target_os = "android")) {
     103
 };
 
-/// The file that a listener of ours made, known again by its inode.
+/// The file that a socket of ours made, known again by its inode.
 ///
 /// A mounted file system does not give the number of an inode to another file while a socket is
-/// bound to it, so the file at the path is ours as long as the numbers agree and the listener is
+/// bound to it, so the file at the path is ours as long as the numbers agree and the socket is
 /// open. That is why the file is removed first and the descriptor closed after.
 #[derive(Debug)]
 pub(super) struct BoundFile {
@@ -63,15 +64,9 @@ pub(super) fn listen(
 ) -> Result<(UnixListener, Option<BoundFile>), NetError> {
     let address = address(path)?;
     open::check_linger(options.linger)?;
-    let socket = socket()?;
+    let socket = socket(Type::STREAM)?;
     open::raise_buffers(&socket, options.send_buffer, options.recv_buffer)?;
-    match socket.bind(&address) {
-        Err(e) if in_use(&e) && options.unlink_stale && is_stale(path, &address) => {
-            fs::remove_file(path)?;
-            socket.bind(&address)?;
-        }
-        other => other?,
-    }
+    bind_over(&socket, path, &address, options.unlink_stale)?;
     let file = BoundFile::of(path);
     if let Err(e) = socket.listen(open::backlog(options)) {
         if let Some(file) = file {
@@ -82,6 +77,50 @@ pub(super) fn listen(
     Ok((UnixListener::from_std(socket.into()), file))
 }
 
+/// Opens a datagram socket at a path, or one without a name.
+pub(super) fn bind(path: Option<&PathBuf>, options: &DatagramOptions) -> Result<Bound, NetError> {
+    let to = match &options.to {
+        None => None,
+        Some(Endpoint::UnixDatagram(to)) => Some(address(to)?),
+        Some(_) => return Err(NetError::Invalid),
+    };
+    let socket = socket(Type::DGRAM)?;
+    open::raise_buffers(&socket, options.send_buffer, options.recv_buffer)?;
+    let mut file = None;
+    if let Some(path) = path {
+        bind_over(&socket, path, &address(path)?, options.unlink_stale)?;
+        file = BoundFile::of(path);
+    }
+    if let Some(Err(e)) = to.as_ref().map(|to| socket.connect(to)) {
+        if let Some(file) = file {
+            file.remove();
+        }
+        return Err(super::datagram::error(&e));
+    }
+    let socket = UnixDatagram::from_std(socket.into());
+    Ok(Bound {
+        socket: super::socket::Socket::UnixDatagram(socket),
+        file,
+        connected: to.is_some(),
+    })
+}
+
+/// Binds, over a stale socket file if need be.
+fn bind_over(
+    socket: &Socket,
+    path: &Path,
+    address: &SockAddr,
+    unlink_stale: bool,
+) -> Result<(), NetError> {
+    match socket.bind(address) {
+        Err(e) if in_use(&e) && unlink_stale && is_stale(path, address) => {
+            fs::remove_file(path)?;
+            Ok(socket.bind(address)?)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// Starts a connection. Unlike TCP's it stands at once or not at all.
 ///
 /// # Errors
@@ -89,7 +128,7 @@ pub(super) fn listen(
 pub(super) fn connect(path: &Path, options: &ConnectOptions) -> Result<UnixStream, NetError> {
     let address = address(path)?;
     open::check_linger(options.linger)?;
-    let socket = socket()?;
+    let socket = socket(Type::STREAM)?;
     open::raise_buffers(&socket, options.send_buffer, options.recv_buffer)?;
     match &options.from {
         None => {}
@@ -136,12 +175,19 @@ pub(super) fn endpoint(address: &std::os::unix::net::SocketAddr) -> Endpoint {
         .map_or(Endpoint::Unnamed, Endpoint::unix)
 }
 
+pub(super) fn datagram_endpoint(address: &std::os::unix::net::SocketAddr) -> Endpoint {
+    let path = address.as_pathname();
+    path.map_or(Endpoint::Unnamed, |path| {
+        Endpoint::UnixDatagram(path.to_owned())
+    })
+}
+
 /// A path as an address.
 ///
 /// # Errors
 /// [`NetError::PathTooLong`]; [`NetError::Invalid`] for an empty path or one with a NUL, which
 /// would mean an abstract name.
-fn address(path: &Path) -> Result<SockAddr, NetError> {
+pub(super) fn address(path: &Path) -> Result<SockAddr, NetError> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.is_empty() || bytes.contains(&0) {
         return Err(NetError::Invalid);
@@ -155,8 +201,8 @@ fn address(path: &Path) -> Result<SockAddr, NetError> {
     Ok(SockAddr::unix(path)?)
 }
 
-fn socket() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+fn socket(kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, kind, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
@@ -165,11 +211,14 @@ fn in_use(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::AddrInUse
 }
 
-/// Whether the path is a socket that nobody listens behind.
+/// Whether the path is a socket that nobody is bound behind, of whatever kind: a probe of the
+/// wrong kind is told so before it is refused.
 fn is_stale(path: &Path, address: &SockAddr) -> bool {
     let refused = |e: io::Error| e.kind() == io::ErrorKind::ConnectionRefused;
     socket_file(path).is_some()
-        && socket().is_ok_and(|probe| probe.connect(address).is_err_and(refused))
+        && [Type::STREAM, Type::DGRAM]
+            .into_iter()
+            .all(|kind| socket(kind).is_ok_and(|probe| probe.connect(address).is_err_and(refused)))
 }
 
 /// The file at `path` if it is a socket itself; symbolic links are not followed.
