@@ -6,7 +6,7 @@ use super::deed::{Deed, Mounted, Plain};
 use super::doer::Doer;
 use super::hub::{DoerId, Hub, NOBODY, Options};
 use super::rng::Rng;
-use crate::net::{Net, Owner};
+use crate::net::{Net, Owner, Probe};
 use crate::tyme::Tyme;
 
 /// What a doer is handed: all it can touch of the world.
@@ -38,6 +38,39 @@ impl<A: ?Sized> Cx<'_, A> {
     pub fn temp(&self) -> bool {
         let me = self.ask.me.get() as usize;
         self.ask.hub.origins.get(me).is_some_and(|o| o.options.temp)
+    }
+
+    /// A named place where a simulation may make something fail: whether it is to fail now.
+    ///
+    /// Always `false` outside of a simulation, at the cost of one call.
+    pub fn fault(&mut self, name: &str) -> bool {
+        self.probe(Probe::Fault(name))
+    }
+
+    /// What must hold whenever this place is passed. A simulation fails where it does not;
+    /// elsewhere nothing happens.
+    pub fn always(&mut self, holds: bool, name: &str) {
+        self.probe(Probe::Always(name, holds));
+    }
+
+    /// What should hold here at least once in a campaign of simulations.
+    pub fn sometimes(&mut self, holds: bool, name: &str) {
+        self.probe(Probe::Sometimes(name, holds));
+    }
+
+    /// A place that should be passed at least once in a campaign of simulations.
+    pub fn reachable(&mut self, name: &str) {
+        self.probe(Probe::Reachable(name));
+    }
+
+    /// Puts a line into the trace and the diagram of a simulation, such as `became leader`.
+    pub fn note(&mut self, text: &str) {
+        self.probe(Probe::Note(text));
+    }
+
+    fn probe(&mut self, probe: Probe<'_>) -> bool {
+        let me = self.ask.owner();
+        self.net.probe(me, probe)
     }
 }
 

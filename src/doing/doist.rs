@@ -8,7 +8,7 @@ use super::deeds::{Deeds, Stair, name_of};
 use super::doer::{Doer, Ended};
 use super::fault::{Fault, Misuse};
 use super::hub::{DoerId, DoerStats, Event, Hub, Life, NOBODY, Options};
-use super::pace::{Overrun, Overruns, Pace, StopHandle, Wake};
+use super::pace::{Overrun, Overruns, Pace, Pacer, StopHandle, Wake};
 use super::rng::{Rng, Streams};
 use super::supervise::Verdict;
 use crate::net::{Net, Owner};
@@ -42,6 +42,8 @@ pub struct Doist<A: 'static = ()> {
     pub(super) overrun: Overrun,
     pub(super) overruns: Overruns,
     pub(super) stop: StopHandle,
+    /// How tyme follows the clock, between two turns.
+    pub(super) pacer: Option<Pacer>,
     pub(super) entered: bool,
     /// Doers were added since it was entered.
     pub(super) added: bool,
@@ -62,6 +64,16 @@ pub enum Step {
     More,
     /// The budget cut the pass; the next step goes on with it.
     Cut,
+    /// It is over and everything is closed.
+    Ended(Outcome),
+}
+
+/// What [`Doist::turn`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is nothing to do until the net's clock reaches this or a socket is ready. A moment
+    /// that has passed: there is more to do at once.
+    Sleep(Tyme),
     /// It is over and everything is closed.
     Ended(Outcome),
 }
@@ -179,6 +191,7 @@ impl<A: 'static> Doist<A> {
             overrun: Overrun::default(),
             overruns: Overruns::default(),
             stop: StopHandle::default(),
+            pacer: None,
             entered: false,
             added: false,
             cut: false,

@@ -23,7 +23,7 @@ pub use cx::{Adding, Ask, Asking, Batch, Cx, Id};
 pub use deeds::Deeds;
 pub use dodoer::DoDoer;
 pub use doer::{Doer, Ended, Next};
-pub use doist::{Advance, Budget, Doist, Due, Joining, Listing, Outcome, Step};
+pub use doist::{Advance, Budget, Doist, Due, Joining, Listing, Outcome, Step, Turn};
 pub use fault::{Cause, Fault, Hook, Misuse};
 pub use hub::{DoerId, DoerStats, Event};
 pub use make::{Doify, Redo, doify, redo};

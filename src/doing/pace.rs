@@ -136,7 +136,7 @@ impl Pacer {
     /// When the clock reaches a moment of tyme.
     pub(super) fn clock_at(&self, tyme: Tyme) -> Tyme {
         match self.pace {
-            Pace::Real => self.clock + tyme.since(self.tyme),
+            Pace::Real => shift(self.clock, self.tyme, tyme),
             Pace::Scaled(speed) => self.clock + scale(tyme.since(self.tyme), 1.0 / speed),
             Pace::Asap => Tyme::ZERO,
         }
@@ -145,7 +145,7 @@ impl Pacer {
     /// Which tyme the clock has reached.
     pub(super) fn tyme_at(&self, clock: Tyme) -> Tyme {
         match self.pace {
-            Pace::Real | Pace::Asap => self.tyme + clock.since(self.clock),
+            Pace::Real | Pace::Asap => shift(self.tyme, self.clock, clock),
             Pace::Scaled(speed) => self.tyme + scale(clock.since(self.clock), speed),
         }
     }
@@ -188,6 +188,13 @@ impl Pacer {
         }
         ahead
     }
+}
+
+/// As much after `base` as `to` is after `from`. In nanoseconds: a `Duration` in between costs
+/// two divisions, at every message.
+const fn shift(base: Tyme, from: Tyme, to: Tyme) -> Tyme {
+    let span = to.as_nanos().saturating_sub(from.as_nanos());
+    Tyme::from_nanos(base.as_nanos().saturating_add(span))
 }
 
 fn scale(span: Duration, by: f64) -> Duration {

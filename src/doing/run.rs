@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::deeds::Slice;
-use super::doist::{Advance, Budget, Doist, Outcome, Step};
+use super::doist::{Advance, Budget, Doist, Outcome, Step, Turn};
 use super::fault::{Cause, Fault, Misuse};
 use super::hub::{Kind, NOBODY};
 use super::pace::{Pacer, Wake};
-use crate::net::{Net, NetError};
+use crate::net::{Net, NetError, Owner, Probe};
 use crate::tyme::Tyme;
 
 impl<A: 'static> Doist<A> {
@@ -27,6 +27,7 @@ impl<A: 'static> Doist<A> {
         self.hub.attention = false;
         self.start = self.tyme();
         self.credit = Duration::ZERO;
+        self.pacer = None;
         self.stop.attach(net);
         let (deeds, mut cx) = self.split(net);
         match deeds.enter(&mut cx) {
@@ -55,7 +56,7 @@ impl<A: 'static> Doist<A> {
         }
         let until = budget.time.map_or(Tyme::NEVER, |time| net.now() + time);
         if !self.cut {
-            if self.stop.is_set() {
+            if self.stopped(net) {
                 return self.finish(Outcome::Stopped, net).map(Step::Ended);
             }
             if let Err(error) = net.poll(Tyme::ZERO) {
@@ -144,7 +145,7 @@ impl<A: 'static> Doist<A> {
 
     /// A wake pass, when something is ready between two ticks.
     fn between(&mut self, net: &mut dyn Net) -> Result<Step, Fault> {
-        if self.stop.is_set() {
+        if self.stopped(net) {
             return self.finish(Outcome::Stopped, net).map(Step::Ended);
         }
         if let Err(error) = net.poll(Tyme::ZERO) {
@@ -175,7 +176,7 @@ impl<A: 'static> Doist<A> {
         }
         self.stop.attach(net);
         let mut pacer = Pacer::new(self.pace, net.now(), &self.tymist)?;
-        if self.stop.is_set() {
+        if self.stopped(net) {
             return self.finish(Outcome::Stopped, net);
         }
         loop {
@@ -184,7 +185,7 @@ impl<A: 'static> Doist<A> {
                     return self.fail(lost(error), net);
                 }
                 self.hear(net);
-                if self.stop.is_set() {
+                if self.stopped(net) {
                     return self.finish(Outcome::Stopped, net);
                 }
             }
@@ -209,49 +210,127 @@ impl<A: 'static> Doist<A> {
         self.finish(Outcome::Stopped, net).map(|_| ())
     }
 
+    /// Does what is due by the net's clock, a pass at most, and says until when there is nothing
+    /// more: for hosts that wait by themselves, and for simulations. Never blocks.
+    ///
+    /// It is [`run`](Self::run) taken apart: enters first unless that was done, keeps the same
+    /// pace, and gives the same trace when it is called again at the moment it names or as soon
+    /// as a socket is ready, whatever comes first.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn turn(&mut self, net: &mut dyn Net) -> Result<Turn, Fault> {
+        let mut ticked = false;
+        let mut pacer = match self.pacer {
+            Some(pacer) => pacer,
+            None => {
+                let pacer = Pacer::new(self.pace, net.now(), &self.tymist)?;
+                if !self.entered {
+                    self.enter(net)?;
+                }
+                ticked = true;
+                pacer
+            }
+        };
+        if self.stopped(net) {
+            return self.finish(Outcome::Stopped, net).map(Turn::Ended);
+        }
+        if !ticked {
+            match self.look(&mut pacer, false, net)? {
+                Look::Waits(until) => {
+                    self.pacer = Some(pacer);
+                    return Ok(Turn::Sleep(until));
+                }
+                Look::Served => {}
+                Look::Ticked => ticked = true,
+                Look::Over(outcome) => return self.finish(outcome, net).map(Turn::Ended),
+            }
+        }
+        if ticked {
+            if pacer.is_asap() {
+                if let Err(error) = net.poll(Tyme::ZERO) {
+                    return self.fail(lost(error), net);
+                }
+                self.hear(net);
+            }
+            self.pass(Kind::Tick, &Slice::WHOLE, net)?;
+            if let Some(outcome) = self.over() {
+                return self.finish(outcome, net).map(Turn::Ended);
+            }
+        }
+        self.pacer = Some(pacer);
+        if self.wake == Wake::Now && self.hear(net) {
+            return Ok(Turn::Sleep(Tyme::ZERO)); // a budget left something
+        }
+        let ahead = self.ticks_ahead();
+        let until = ahead.map_or(Tyme::NEVER, |n| pacer.clock_at(self.tymist.after(n)));
+        Ok(Turn::Sleep(until))
+    }
+
     /// Waits for the next tick that has something to do, and takes it. Serves what becomes ready
     /// meanwhile in wake passes (law P4). `Some` when the run is over.
     fn wait(&mut self, pacer: &mut Pacer, net: &mut dyn Net) -> Result<Option<Outcome>, Fault> {
         loop {
-            let ahead = self.ticks_ahead();
-            let target = ahead.map_or(Tyme::NEVER, |n| pacer.clock_at(self.tymist.after(n)));
-            let wakes = self.wake == Wake::Now;
-            let mut clock = Tyme::ZERO; // is of no interest when nothing waits for it
-            if !(pacer.is_asap() && ahead.is_some()) {
-                // What was left unfinished is looked at now, anything else may sleep.
-                let ready = wakes && self.hear(net);
-                let until = if ready { Tyme::ZERO } else { target };
-                match net.poll(until) {
-                    Ok(()) => {}
-                    Err(NetError::Unsupported) if until.is_never() => {
-                        return self.fail(Fault::misuse(Misuse::Stuck), net);
-                    }
-                    Err(error) => return self.fail(lost(error), net),
-                }
-                if self.stop.is_set() {
-                    return Ok(Some(Outcome::Stopped));
-                }
-                let ready = self.hear(net) | ready;
-                clock = net.now();
-                if clock < target {
-                    // By hand-woken doers and lockstep, a tick is wanted as soon as it comes.
-                    if ready && (wakes || ahead.is_none()) {
-                        let leap = self.tymist.ticks_within(pacer.tyme_at(clock));
-                        let leap = leap.min(ahead.map_or(u64::MAX, |n| n - 1));
-                        self.tymist.tick_by(leap);
-                        self.pass(Kind::Wake, &Slice::WHOLE, net)?;
-                        if let Some(outcome) = self.over() {
-                            return Ok(Some(outcome));
-                        }
-                    }
-                    continue;
-                }
+            match self.look(pacer, true, net)? {
+                Look::Waits(_) | Look::Served => {}
+                Look::Ticked => return Ok(None),
+                Look::Over(outcome) => return Ok(Some(outcome)),
             }
-            let Some(ahead) = ahead else { continue };
-            let (overrun, tymist) = (self.overrun, &self.tymist);
-            let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
-            return Ok(self.tick(ticks));
         }
+    }
+
+    /// Polls once, and does the wake pass or takes the tick that it is time for. Without `waits` it
+    /// polls for what is there already.
+    #[inline]
+    fn look(&mut self, pacer: &mut Pacer, waits: bool, net: &mut dyn Net) -> Result<Look, Fault> {
+        let ahead = self.ticks_ahead();
+        let target = ahead.map_or(Tyme::NEVER, |n| pacer.clock_at(self.tymist.after(n)));
+        let wakes = self.wake == Wake::Now;
+        let mut clock = Tyme::ZERO; // is of no interest when nothing waits for it
+        if !(pacer.is_asap() && ahead.is_some()) {
+            // What was left unfinished is looked at now, anything else may sleep. Who does not
+            // wait hears of it after the poll.
+            let ready = waits && wakes && self.hear(net);
+            let until = if ready || !waits { Tyme::ZERO } else { target };
+            match net.poll(until) {
+                Ok(()) => {}
+                Err(NetError::Unsupported) if until.is_never() => {
+                    return self.fail(Fault::misuse(Misuse::Stuck), net);
+                }
+                Err(error) => return self.fail(lost(error), net),
+            }
+            if self.stopped(net) {
+                return Ok(Look::Over(Outcome::Stopped));
+            }
+            let ready = self.hear(net) | ready;
+            clock = net.now();
+            if clock < target {
+                // By hand-woken doers and lockstep, a tick is wanted as soon as it comes.
+                if !(ready && (wakes || ahead.is_none())) {
+                    return Ok(Look::Waits(target));
+                }
+                let leap = self.tymist.ticks_within(pacer.tyme_at(clock));
+                let leap = leap.min(ahead.map_or(u64::MAX, |n| n - 1));
+                self.tymist.tick_by(leap);
+                self.pass(Kind::Wake, &Slice::WHOLE, net)?;
+                return Ok(self.over().map_or(Look::Served, Look::Over));
+            }
+        }
+        let Some(ahead) = ahead else {
+            return Ok(Look::Waits(target));
+        };
+        let (overrun, tymist) = (self.overrun, &self.tymist);
+        let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
+        Ok(self.tick(ticks).map_or(Look::Ticked, Look::Over))
+    }
+
+    /// Whether somebody asked it to stop; tells the net, for a recording.
+    fn stopped(&self, net: &mut dyn Net) -> bool {
+        let stopped = self.stop.is_set();
+        if stopped {
+            net.probe(Owner::NONE, Probe::Stopped);
+        }
+        stopped
     }
 
     /// Ticks from here to the next one that has something to do; `None` when none ever has.
@@ -331,6 +410,7 @@ impl<A: 'static> Doist<A> {
     fn close_all(&mut self, net: &mut dyn Net) {
         self.entered = false;
         self.cut = false;
+        self.pacer = None;
         let (deeds, mut cx) = self.split(net);
         deeds.close(&mut cx);
         self.stop.take();
@@ -356,6 +436,18 @@ impl<A: 'static> Doist<A> {
         fault.and(std::mem::take(&mut self.hub.collected));
         Err(fault)
     }
+}
+
+/// What one look at the net and the clock came to.
+enum Look {
+    /// There is nothing to do before this moment of the clock.
+    Waits(Tyme),
+    /// A wake pass was made.
+    Served,
+    /// A tick was taken: its pass is to follow.
+    Ticked,
+    /// The run is over.
+    Over(Outcome),
 }
 
 fn lost(error: NetError) -> Fault {
