@@ -57,6 +57,12 @@ impl Buffer {
         &self.storage[self.start as usize..self.end as usize]
     }
 
+    /// The last `n` bytes; all when there are fewer.
+    pub(super) fn last(&self, n: usize) -> &[u8] {
+        let data = self.data();
+        &data[data.len().saturating_sub(n)..]
+    }
+
     /// Takes `n` bytes away at the front; all of them when there are fewer.
     pub fn consume(&mut self, n: usize) {
         if n >= self.len() {

@@ -1,14 +1,18 @@
-use std::collections::VecDeque;
-use std::time::Duration;
+mod connecting;
+mod dial;
 
+use self::dial::Dial;
 use super::events::Events;
 use super::link::{Shared, Turn};
 use super::news::News;
 use super::reconnect::Chance;
 #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 use super::tls::{Session, StartTlsError};
-use super::{ClientEvent, CloseReason, Limits, LimitsError, Link, Reconnect, Stats, TxError};
-use crate::net::{ConnectOptions, Endpoint, Group, Lookup, Net, NetError, Owner, Sid};
+use super::watch::Watched;
+use super::{
+    ClientEvent, CloseReason, Limits, LimitsError, Link, Reconnect, Stats, TxError, Watch,
+};
+use crate::net::{ConnectOptions, Endpoint, Group, Net, Owner, Sid};
 use crate::tyme::Tyme;
 
 /// Dials, and again when it likes: a [`Link`] with a destination.
@@ -17,8 +21,10 @@ use crate::tyme::Tyme;
 /// connection is lost, what was queued is dropped with an event, as nobody can know how much of it
 /// had arrived, and never sent on the next one; what is queued after that is for the next.
 ///
-/// A host name is looked up for each attempt, without blocking; its addresses are tried in turn,
-/// each for its share of [`Limits::connect`].
+/// A host name is looked up for each attempt, without blocking. All its addresses are tried, IPv6
+/// and IPv4 in turn, another one after each [`Limits::connect_stagger`] while those before go on,
+/// or at once when one fails; the first to connect wins (RFC 8305). [`Limits::connect`] bounds all
+/// of it. Of several failures, the one that tells most is reported.
 ///
 /// ```
 /// use hio::link::{Client, Limits};
@@ -63,18 +69,6 @@ enum Phase {
     Resolving(Dial),
     Dialling(Dial),
     Standing,
-}
-
-/// One attempt to connect.
-#[derive(Debug)]
-struct Dial {
-    /// When the whole attempt is given up.
-    deadline: Tyme,
-    /// When the address under way is given up.
-    turn: Tyme,
-    left: VecDeque<Endpoint>,
-    now: Option<Endpoint>,
-    failure: CloseReason,
 }
 
 /// Opening and closing.
@@ -139,6 +133,18 @@ impl Client {
         self
     }
 
+    /// Shows a [`Watch`] all that the connection carries from now on: plaintext, also over TLS.
+    #[must_use]
+    pub fn with_watch(mut self, watch: impl Watch + 'static) -> Self {
+        self.set_watch(Some(Box::new(watch)));
+        self
+    }
+
+    /// Gives it another [`Watch`], or none.
+    pub fn set_watch(&mut self, watch: Option<Box<dyn Watch>>) {
+        self.shared.watch = watch.map(|watch| Watched::new(watch, true));
+    }
+
     /// Begins a TLS handshake on the connection that stands, plain or not. What is queued goes out
     /// before; what is queued from now on is sent when the handshake is over.
     ///
@@ -148,7 +154,7 @@ impl Client {
     #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     pub fn start_tls(&mut self, tls: &super::tls::ClientTls) -> Result<(), StartTlsError> {
         let to = &self.to;
-        self.link.start_tls(|| Session::client(tls, to))
+        self.link.start_tls(|seed| Session::client(tls, to, seed))
     }
 
     /// Begins to connect; the next services carry it on. One that is open is closed first.
@@ -204,6 +210,11 @@ impl Client {
         self.link.close();
     }
 
+    /// Who is woken for the sockets.
+    pub(super) const fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// Gives the sockets to another owner.
     pub fn set_owner(&mut self, net: &mut dyn Net, owner: Owner) {
         self.owner = owner;
@@ -225,6 +236,11 @@ impl Client {
     #[must_use]
     pub const fn peer(&self) -> Option<&Endpoint> {
         self.peer.as_ref()
+    }
+
+    /// Whether a look-up of its host name is under way.
+    pub(super) const fn resolving(&self) -> bool {
+        matches!(self.phase, Phase::Resolving(_))
     }
 
     /// Whether it is connected, on its way to be, or will try again.
@@ -323,9 +339,9 @@ impl Client {
                 idle.min(hard)
             }
             Phase::Waiting(until) => *until,
-            // Nothing is ready when a look-up is: it is asked again and again.
-            Phase::Resolving(dial) => dial.deadline.min(tyme + LOOK_UP_AGAIN),
-            Phase::Dialling(dial) => dial.turn,
+            // The answer of a look-up is a mark of the group.
+            Phase::Resolving(dial) => dial.deadline(),
+            Phase::Dialling(dial) => dial.due(),
         }
     }
 }
@@ -403,9 +419,8 @@ impl Client {
         let Some(group) = self.group else {
             return false;
         };
-        net.ready(group, &mut self.marks);
-        let ready = self.marks.contains(&self.link.sid());
         self.marks.clear();
+        net.ready(group, &mut self.marks);
         if self.link.abort_asked() && self.link.connecting() {
             self.give_up(CloseReason::Aborted, net);
             return false;
@@ -413,10 +428,10 @@ impl Client {
         match &self.phase {
             Phase::Waiting(until) if *until <= tyme => self.attempt(tyme, net),
             Phase::Resolving(_) => self.resolve(tyme, net),
-            Phase::Dialling(_) => self.dialling(ready, tyme, net),
+            Phase::Dialling(_) => self.dialling(tyme, net),
             _ => {}
         }
-        ready
+        self.marks.contains(&self.link.sid())
     }
 
     fn act(&mut self, tyme: Tyme, net: &mut dyn Net) -> News {
@@ -450,229 +465,10 @@ impl Client {
 
     fn tell(&mut self, event: ClientEvent) {
         let shared = &mut self.shared;
-        self.events
-            .push(event, shared.limits.events_max, &mut shared.stats);
-    }
-}
-
-/// Connecting.
-impl Client {
-    /// Begins an attempt.
-    fn attempt(&mut self, tyme: Tyme, net: &mut dyn Net) {
-        if !self.link.connecting() {
-            self.link.begin(tyme, &self.shared.limits);
-            self.link.keep_open(!self.auto_close);
-        }
-        let deadline = tyme + self.shared.limits.connect;
-        let mut dial = Dial {
-            deadline,
-            turn: deadline,
-            left: VecDeque::new(),
-            now: None,
-            failure: CloseReason::ConnectTimedOut,
-        };
-        match &self.to {
-            Endpoint::Name(..) => {
-                self.phase = Phase::Resolving(dial);
-                self.resolve(tyme, net);
-            }
-            to => {
-                dial.left.push_back(to.clone());
-                self.next_address(dial, tyme, net);
-            }
-        }
-    }
-
-    fn resolve(&mut self, tyme: Tyme, net: &mut dyn Net) {
-        let Endpoint::Name(host, port) = &self.to else {
-            return;
-        };
-        let (found, port) = (net.resolve(host), *port);
-        let Phase::Resolving(mut dial) = std::mem::replace(&mut self.phase, Phase::Closed) else {
-            return;
-        };
-        match found {
-            Lookup::Pending if dial.deadline <= tyme => {
-                self.failed(CloseReason::ConnectTimedOut, tyme, net);
-            }
-            Lookup::Pending => self.phase = Phase::Resolving(dial),
-            Lookup::Ready(ips) => {
-                dial.left = ips
-                    .into_iter()
-                    .map(|ip| Endpoint::Tcp((ip, port).into()))
-                    .collect();
-                dial.failure = CloseReason::ConnectFailed(NetError::Unresolvable);
-                self.next_address(dial, tyme, net);
-            }
-            Lookup::Failed(why) => self.failed(CloseReason::ConnectFailed(why), tyme, net),
-        }
-    }
-
-    /// Dials the next address that can be dialled; the attempt has failed when none is left.
-    fn next_address(&mut self, mut dial: Dial, tyme: Tyme, net: &mut dyn Net) {
-        let Some(group) = self.group else {
-            return;
-        };
-        while dial.deadline > tyme {
-            let shares = u32::try_from(dial.left.len()).unwrap_or(u32::MAX).max(1);
-            let Some(to) = dial.left.pop_front() else {
-                break;
-            };
-            match net.connect(group, &to, &self.options) {
-                Ok(sid) => {
-                    self.link.dial(sid);
-                    dial.turn = tyme + dial.deadline.since(tyme) / shares;
-                    dial.now = Some(to);
-                    self.phase = Phase::Dialling(dial);
-                    // Some connect at once and tell of nothing later.
-                    self.dialling(true, tyme, net);
-                    return;
-                }
-                Err(why) => dial.failure = CloseReason::ConnectFailed(why),
-            }
-        }
-        self.failed(dial.failure, tyme, net);
-    }
-
-    /// Looks how the address under way is doing.
-    fn dialling(&mut self, ready: bool, tyme: Tyme, net: &mut dyn Net) {
-        let sid = self.link.sid();
-        let Phase::Dialling(mut dial) = std::mem::replace(&mut self.phase, Phase::Closed) else {
-            return;
-        };
-        let connected = match ready {
-            true => net.connected(sid),
-            false => Ok(false),
-        };
-        dial.failure = match connected {
-            Ok(true) => return self.stands(sid, dial.now, tyme, net),
-            Ok(false) if tyme < dial.turn => {
-                self.phase = Phase::Dialling(dial);
-                return;
-            }
-            Ok(false) => CloseReason::ConnectTimedOut,
-            Err(why) => CloseReason::ConnectFailed(why),
-        };
-        net.close(sid);
-        self.next_address(dial, tyme, net);
-    }
-
-    fn stands(&mut self, sid: Sid, peer: Option<Endpoint>, tyme: Tyme, net: &mut dyn Net) {
-        let unread = self.link.rx().len();
-        if unread > 0 {
-            self.link.clear_rx();
-            self.tell(ClientEvent::Dropped { unsent: 0, unread });
-        }
-        self.phase = Phase::Standing;
-        self.link.stand(sid, tyme);
-        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
-        if let Some(tls) = &self.tls {
-            let deadline = tyme + self.shared.limits.handshake;
-            let session = Session::client(tls, &self.to);
-            self.link.begin_secure(session, deadline);
-        }
-        self.link.touch(); // what was queued meanwhile
-        net.mark(sid); // and what was sent to us meanwhile
-        self.shared.stats.opened += 1;
-        self.stood = (tyme, self.shared.stats.received);
-        let at = peer.unwrap_or_else(|| self.to.clone());
-        log::debug!("connected to {at}");
-        self.peer = Some(at.clone());
-        self.tell(ClientEvent::Connected(at));
-    }
-
-    /// A connection that stood is over.
-    fn lost(&mut self, reason: CloseReason, tyme: Tyme, net: &mut dyn Net) {
-        log::debug!("connection to {}: {reason}", self.to);
-        self.tell(ClientEvent::Closed(reason));
-        self.tell_unsent();
-        let (since, received) = self.stood;
-        let long = self.reconnect.is_some_and(|r| tyme.since(since) >= r.max);
-        if long || self.shared.stats.received > received {
-            self.attempts = 0;
-        }
-        let wished = matches!(
-            reason,
-            CloseReason::Closed
-                | CloseReason::Aborted
-                | CloseReason::DrainTimedOut
-                | CloseReason::LingerTimedOut
+        self.events.push(
+            event,
+            shared.limits.events_max,
+            &mut shared.stats.events_lost,
         );
-        match wished {
-            true => self.shut(net),
-            false => self.again(reason, tyme, net),
-        }
-    }
-
-    /// An attempt failed.
-    fn failed(&mut self, reason: CloseReason, tyme: Tyme, net: &mut dyn Net) {
-        log::debug!("{}: {reason}", self.to);
-        self.tell(ClientEvent::Closed(reason));
-        self.again(reason, tyme, net);
-    }
-
-    /// Waits for the next attempt, if there is to be one.
-    fn again(&mut self, reason: CloseReason, tyme: Tyme, net: &mut dyn Net) {
-        self.attempts = self.attempts.saturating_add(1);
-        let attempts = self.attempts;
-        let chance = self.chance.get_or_insert(Chance(0));
-        match self.reconnect.and_then(|r| r.wait(attempts, chance)) {
-            Some(wait) => {
-                if !self.link.connecting() {
-                    self.link.begin(tyme, &self.shared.limits);
-                    self.link.keep_open(!self.auto_close);
-                }
-                let at = tyme + wait;
-                self.phase = Phase::Waiting(at);
-                self.tell(ClientEvent::Retrying { at, attempts });
-            }
-            None => {
-                let shared = &mut self.shared;
-                self.link.end(reason, &mut Turn { tyme, net, shared });
-                self.tell_unsent();
-                self.shut(net);
-            }
-        }
-    }
-
-    /// Ends an attempt or a wait, at the user's wish.
-    fn give_up(&mut self, reason: CloseReason, net: &mut dyn Net) {
-        let shared = &mut self.shared;
-        let tyme = Tyme::ZERO; // ends look at no tyme
-        self.link.end(reason, &mut Turn { tyme, net, shared });
-        self.tell(ClientEvent::Closed(reason));
-        self.tell_unsent();
-        self.shut(net);
-    }
-
-    fn stop(&mut self, reason: CloseReason, net: &mut dyn Net) {
-        if self.group.is_some() {
-            let reason = self.link.closed().unwrap_or(reason);
-            self.give_up(reason, net);
-        }
-    }
-
-    /// Lets go of the net.
-    fn shut(&mut self, net: &mut dyn Net) {
-        self.phase = Phase::Closed;
-        if let Some(group) = self.group.take() {
-            net.close_group(group);
-        }
-    }
-
-    /// Tells of queued bytes that were dropped.
-    fn tell_unsent(&mut self) {
-        let unsent = self.shared.stats.unsent;
-        let dropped = usize::try_from(unsent - self.told).unwrap_or(usize::MAX);
-        self.told = unsent;
-        if dropped > 0 {
-            self.tell(ClientEvent::Dropped {
-                unsent: dropped,
-                unread: 0,
-            });
-        }
     }
 }
-
-/// How often a name look-up under way is asked about.
-const LOOK_UP_AGAIN: Duration = Duration::from_millis(10);

@@ -1,7 +1,7 @@
-use super::{CloseReason, LimitsError, RemoterId};
+use super::{CloseReason, LimitsError, RemoterId, TlsFailure};
 use crate::net::{Endpoint, NetError};
 
-/// Why a server could not be opened, or a client not be started.
+/// Why a server or a datagram peer could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -13,9 +13,26 @@ pub enum OpenError {
         /// What the net said.
         why: NetError,
     },
+    /// A datagram socket cannot be bound there.
+    #[error("cannot bind to {at}: {why}")]
+    Bind {
+        /// The address.
+        at: Endpoint,
+        /// What the net said.
+        why: NetError,
+    },
+    /// The name to listen on is being looked up. Open again later.
+    #[error("cannot listen on {at} yet: its name is being looked up")]
+    Pending {
+        /// The name and port.
+        at: Endpoint,
+    },
     /// The limits cannot be kept.
     #[error("bad limits: {0}")]
     Limits(#[from] LimitsError),
+    /// The TLS that it was given cannot be spoken on this net.
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
 }
 
 /// The listening socket is gone: the one thing that makes a service fail (law L2).

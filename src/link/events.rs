@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{CloseReason, RemoterId, Stats};
+use super::{CloseReason, RemoterId};
 use crate::net::Endpoint;
 use crate::tyme::Tyme;
 
@@ -89,10 +89,10 @@ impl<E> Default for Events<E> {
 }
 
 impl<E> Events<E> {
-    pub(super) fn push(&mut self, event: E, most: usize, stats: &mut Stats) {
+    pub(super) fn push(&mut self, event: E, most: usize, lost: &mut u64) {
         if self.queue.len() >= most {
             self.queue.pop_front();
-            stats.events_lost += 1;
+            *lost += 1;
         }
         self.queue.push_back(event);
         self.fresh = true;
@@ -119,11 +119,11 @@ mod tests {
 
     #[test]
     fn the_queue_is_bounded_and_the_loss_counted() {
-        let (mut events, mut stats) = (Events::default(), Stats::default());
+        let (mut events, mut lost) = (Events::default(), 0);
         for i in 0..10 {
-            events.push(i, 4, &mut stats);
+            events.push(i, 4, &mut lost);
         }
-        assert_eq!(stats.events_lost, 6);
+        assert_eq!(lost, 6);
         assert_eq!(events.drain().collect::<Vec<_>>(), [6, 7, 8, 9]);
         assert_eq!(events.drain().count(), 0);
     }

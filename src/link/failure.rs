@@ -73,6 +73,10 @@ pub enum TlsFailure {
     /// The name to be verified is no host name and no address.
     #[error("not a name that a certificate could have")]
     BadName,
+    /// The keys of this configuration follow from a seed and can be guessed: it is for simulated
+    /// nets, and this one is not. Nothing was sent.
+    #[error("keys that can be guessed are for simulated nets only")]
+    Predictable,
     /// Anything else on this side: no entropy, no certificate for that name, a limit of the keys.
     #[error("TLS failed on this side")]
     Local,

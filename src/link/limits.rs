@@ -35,6 +35,9 @@ pub struct Limits {
     /// How long one attempt to connect may take, name look-up and all addresses together.
     /// Default 10 s.
     pub connect: Duration,
+    /// How long an address of a name is waited for before the next one is dialled as well; 10 ms at
+    /// least (RFC 8305 §8 names 250 ms, and as little as 10 ms). Default 250 ms.
+    pub connect_stagger: Duration,
     /// How long a TLS handshake may take in all, however it is dripped. Default 10 s.
     pub handshake: Duration,
     /// TLS handshakes that a server starts in one service, as each costs a signature: the others
@@ -67,6 +70,7 @@ impl Default for Limits {
             tx_cap: 1024 * 1024,
             write_stall: Duration::from_secs(30),
             connect: Duration::from_secs(10),
+            connect_stagger: Duration::from_millis(250),
             handshake: Duration::from_secs(10),
             handshakes_per_service: 16,
             linger: Duration::from_secs(2),
@@ -82,7 +86,7 @@ impl Limits {
     /// Checks that they can be kept. Opening does it.
     ///
     /// # Errors
-    /// A limit of zero, a cap above [`Buffer::MAX`] or a pause below 50 ms.
+    /// A limit of zero, a cap above [`Buffer::MAX`], a pause below 50 ms or a stagger below 10 ms.
     pub fn validate(&self) -> Result<(), LimitsError> {
         let counts = [
             ("connections_max", self.connections_max),
@@ -117,9 +121,12 @@ impl Limits {
                 return Err(LimitsError::Zero { field });
             }
         }
-        match self.accept_pause < Duration::from_millis(50) {
-            true => Err(LimitsError::PauseTooShort),
-            false => Ok(()),
+        match () {
+            () if self.accept_pause < Duration::from_millis(50) => Err(LimitsError::PauseTooShort),
+            () if self.connect_stagger < Duration::from_millis(10) => {
+                Err(LimitsError::StaggerTooShort)
+            }
+            () => Ok(()),
         }
     }
 }
@@ -145,6 +152,9 @@ pub enum LimitsError {
     /// Accepting would be tried more than 20 times a second in vain.
     #[error("accept_pause must be at least 50 ms")]
     PauseTooShort,
+    /// All addresses of a name would be dialled nearly at once.
+    #[error("connect_stagger must be at least 10 ms")]
+    StaggerTooShort,
 }
 
 #[cfg(test)]
@@ -190,5 +200,10 @@ mod tests {
             ..Limits::default()
         };
         assert_eq!(hasty.validate(), Err(LimitsError::PauseTooShort));
+        let pressing = Limits {
+            connect_stagger: Duration::from_millis(9),
+            ..Limits::default()
+        };
+        assert_eq!(pressing.validate(), Err(LimitsError::StaggerTooShort));
     }
 }

@@ -20,9 +20,10 @@ use std::time::Duration;
 
 use super::limits::Limits;
 use super::news::News;
-use super::pool::Pool;
+use super::pool::{LARGE, Pool};
 use super::tls::Session;
-use super::{Buffer, CloseReason, Stats, TlsFailure, TxError};
+use super::watch::Watched;
+use super::{Buffer, CloseReason, Stats, TlsFailure, TxError, What};
 use crate::net::{Net, NetError, Sid};
 use crate::tyme::{Tyme, Tymer};
 
@@ -65,6 +66,9 @@ pub struct Link {
     lends: bool,
     /// Why TLS failed; it is Draining then, or Closed.
     refusal: Option<TlsFailure>,
+    /// What sessions draw from that are for simulations; there in simulated nets.
+    /// Without TLS it is drawn all the same, so that features move no later draw.
+    seed: Option<u64>,
     /// Invariant: there is one when Handshaking or Secure, none when Open.
     session: Option<Box<Session>>,
 }
@@ -105,11 +109,23 @@ pub(super) struct Shared {
     pub(super) stats: Stats,
     /// TLS handshakes started in this service.
     pub(super) handshakes: usize,
+    /// Is shown what the links carry.
+    pub(super) watch: Option<Box<Watched>>,
+}
+
+impl Turn<'_> {
+    /// Shows what happened to who watches.
+    #[inline]
+    fn show<'a>(&mut self, sid: Sid, what: impl FnOnce() -> What<'a>) {
+        if let Some(watch) = &mut self.shared.watch {
+            watch.see(sid, what(), self.tyme, self.net);
+        }
+    }
 }
 
 /// Looking.
 impl Link {
-    /// The socket. Stale when the link is closed.
+    /// The socket. Stale when the link is closed, or does not stand yet.
     #[must_use]
     pub const fn sid(&self) -> Sid {
         self.sid
@@ -332,6 +348,7 @@ impl Link {
             asked: false,
             lends: false,
             refusal: None,
+            seed: None,
             session: None,
         }
     }
@@ -348,11 +365,6 @@ impl Link {
         };
     }
 
-    /// The socket that is being connected.
-    pub(super) fn dial(&mut self, sid: Sid) {
-        self.sid = sid;
-    }
-
     /// The connection stands.
     pub(super) fn stand(&mut self, sid: Sid, tyme: Tyme) {
         self.sid = sid;
@@ -360,8 +372,21 @@ impl Link {
         self.active = tyme;
     }
 
+    /// Draws what seeds its TLS sessions, if the net is simulated.
+    pub(super) fn draw_seed(&mut self, net: &mut dyn Net) {
+        self.seed = net.is_simulated().then(|| {
+            let mut seed = [0; 8];
+            net.entropy(&mut seed);
+            u64::from_le_bytes(seed)
+        });
+    }
+
     pub(super) const fn connecting(&self) -> bool {
         matches!(self.state, State::Connecting)
+    }
+
+    pub(super) const fn handshaking(&self) -> bool {
+        matches!(self.state, State::Handshaking)
     }
 
     pub(super) const fn asked(&self) -> bool {
@@ -427,6 +452,9 @@ impl Link {
             match turn.net.read(self.sid, space) {
                 Ok(Some(n)) if n > 0 => {
                     self.rx.filled(n);
+                    if turn.shared.watch.is_some() {
+                        self.show_received(n, turn);
+                    }
                     self.active = turn.tyme;
                     turn.shared.stats.received += n as u64;
                     news = News::RECEIVED;
@@ -447,13 +475,20 @@ impl Link {
         match end {
             Ok(_) if self.cutoff => News::NONE,
             Ok(_) => {
-                self.cutoff = true;
+                self.cut_off(turn);
                 News::CUTOFF
             }
             Err(why) => {
                 self.end(CloseReason::from_loss(why), turn);
                 News::CLOSED
             }
+        }
+    }
+
+    /// The peer has ended its side.
+    fn cut_off(&mut self, turn: &mut Turn<'_>) {
+        if !std::mem::replace(&mut self.cutoff, true) {
+            turn.show(self.sid, || What::PeerEnded);
         }
     }
 
@@ -474,7 +509,7 @@ impl Link {
             match turn.net.read(self.sid, &mut scratch[..most]) {
                 Ok(None) => break,
                 Ok(Some(0)) => {
-                    self.cutoff = true;
+                    self.cut_off(turn);
                     break;
                 }
                 Ok(Some(n)) => {
@@ -490,12 +525,27 @@ impl Link {
         turn.shared.pool.give(scratch);
     }
 
+    /// Shows the last bytes that came. Out of the way of those whom nobody watches.
+    #[cold]
+    fn show_received(&self, n: usize, turn: &mut Turn<'_>) {
+        turn.show(self.sid, || What::Received(self.rx.last(n)));
+    }
+
+    /// Shows the first bytes of what is queued, as they were sent.
+    #[cold]
+    fn show_sent(&self, n: usize, turn: &mut Turn<'_>) {
+        turn.show(self.sid, || What::Sent(&self.tx.data()[..n]));
+    }
+
     /// Writes what is queued.
     #[inline(always)]
     fn send(&mut self, turn: &mut Turn<'_>) -> News {
         let len = self.tx.len();
         match turn.net.write(self.sid, self.tx.data()) {
             Ok(n) if n == len && !self.blocked => {
+                if turn.shared.watch.is_some() {
+                    self.show_sent(n, turn);
+                }
                 self.tx.clear();
                 turn.shared.stats.sent += n as u64;
                 self.active = turn.tyme;
@@ -533,6 +583,7 @@ impl Link {
     fn flush(&mut self, first: usize, turn: &mut Turn<'_>) -> bool {
         let (mut n, mut took) = (first, false);
         while n > 0 {
+            self.show_sent(n, turn);
             self.tx.consume(n);
             turn.shared.stats.sent += n as u64;
             took = true;
@@ -616,11 +667,14 @@ impl Link {
     }
 
     /// Lends storage for an answer to a link that has needed it before, so that queueing one
-    /// allocates nothing.
+    /// allocates nothing: an answer is often about as long as what came.
     #[inline]
     pub(super) fn lend(&mut self, pool: &mut Pool) {
         if self.lends && self.tx.is_bare() {
-            self.tx.lend(pool.spare());
+            self.tx.lend(match self.rx.len() > LARGE {
+                true => pool.take(self.rx.len()),
+                false => pool.spare(),
+            });
         }
     }
 

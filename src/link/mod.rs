@@ -1,4 +1,4 @@
-//! Connections: [`Server`], [`Remoter`], [`Client`].
+//! Connections: [`Server`], [`Remoter`], [`Client`]; datagrams: [`DatagramPeer`].
 //!
 //! Both ends share one state machine, [`Link`]: a socket, what was received ([`Link::rx`]), what is
 //! queued to be sent ([`Link::tx`]), tymeouts, and the [`CloseReason`] when it is over. A `Remoter`
@@ -24,6 +24,7 @@ mod accepts;
 mod buffer;
 mod client;
 mod close;
+mod datagram;
 mod error;
 mod events;
 mod failure;
@@ -39,16 +40,21 @@ mod reconnect;
 mod remoter;
 mod server;
 mod stats;
+mod stream;
 mod table;
 #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 pub mod tls;
 #[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
 #[path = "tls_off.rs"]
 mod tls;
+mod watch;
 
 pub use buffer::Buffer;
 pub use client::Client;
 pub use close::CloseReason;
+pub use datagram::{
+    DatagramEvent, DatagramLimits, DatagramPeer, DatagramStats, DatagramTxError, Message, Overflow,
+};
 pub use error::{ListenerLost, OpenError, TransmitError, TxError, UnknownRemoter};
 pub use events::{ClientEvent, Event, Pause};
 pub use failure::TlsFailure;
@@ -58,3 +64,10 @@ pub use reconnect::Reconnect;
 pub use remoter::{Remoter, RemoterId};
 pub use server::Server;
 pub use stats::Stats;
+#[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+pub use stream::StartTls;
+pub use stream::{
+    Close, Connect, ExtraInfo, NetworkBackend, NetworkStream, OpenStream, Operation, Phase,
+    READ_MAX, Read, StreamError, StreamFailure, Write,
+};
+pub use watch::{Seen, Watch, What};

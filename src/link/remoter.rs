@@ -61,7 +61,8 @@ impl Remoter {
         &mut self,
         tls: &super::tls::ServerTls,
     ) -> Result<(), super::tls::StartTlsError> {
-        self.link.start_tls(|| super::tls::Session::server(tls))
+        self.link
+            .start_tls(|seed| super::tls::Session::server(tls, seed))
     }
 }
 
@@ -97,6 +98,12 @@ impl RemoterId {
     #[must_use]
     pub const fn sequence(self) -> u64 {
         self.sequence
+    }
+
+    /// Its place in its server's table: small numbers, used again by later connections.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.key as usize
     }
 
     pub(super) const fn key(self) -> u32 {

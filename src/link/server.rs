@@ -9,7 +9,10 @@ use super::events::Events;
 use super::link::Shared;
 use super::news::News;
 use super::table::Table;
-use super::{CloseReason, Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Stats};
+use super::watch::Watched;
+use super::{
+    CloseReason, Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Stats, Watch,
+};
 use crate::net::{Endpoint, Group, ListenOptions, Lookup, Net, NetError, Owner, Sid};
 use crate::tyme::Tyme;
 
@@ -150,17 +153,36 @@ impl Server {
         self.tls = tls;
     }
 
+    /// Shows a [`Watch`] all that the connections carry from now on: plaintext, also over TLS.
+    #[must_use]
+    pub fn with_watch(mut self, watch: impl Watch + 'static) -> Self {
+        self.set_watch(Some(Box::new(watch)));
+        self
+    }
+
+    /// Gives it another [`Watch`], or none.
+    pub fn set_watch(&mut self, watch: Option<Box<dyn Watch>>) {
+        self.shared.watch = watch.map(|watch| Watched::new(watch, false));
+    }
+
     /// Starts to listen. The sockets wake `owner`; [`Owner::NONE`] is nobody, for programs that
     /// serve again and again without waiting. A server that is open is closed first.
     ///
     /// A host name must be one that the net knows at once, as `localhost`; it listens on the first
-    /// of its addresses that can be listened on, and on that one when it is opened again.
+    /// of its addresses that can be listened on, and on that one when it is opened again. A look-up
+    /// that takes time is not waited for: [`OpenError::Pending`] says to open the server again
+    /// later, when a net that remembers answers knows it.
     ///
     /// # Errors
-    /// The limits cannot be kept, or the address cannot be listened on. The server is closed then.
+    /// The limits cannot be kept, the address cannot be listened on, its name is being looked up,
+    /// or the TLS is for simulations and the net is none. The server is closed then.
     pub fn open(&mut self, net: &mut dyn Net, owner: Owner) -> Result<(), OpenError> {
         self.close(net);
         self.shared.limits.validate()?;
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+        if self.tls.as_ref().is_some_and(|tls| tls.is_predictable()) && !net.is_simulated() {
+            return Err(super::TlsFailure::Predictable.into());
+        }
         let group = net.group(owner);
         match self.listen(group, net) {
             Ok((listener, ha)) => {
@@ -174,33 +196,34 @@ impl Server {
             }
             Err(why) => {
                 net.close_group(group);
-                let at = self.ha.clone();
-                Err(OpenError::Listen { at, why })
+                Err(why)
             }
         }
     }
 
     /// The listener, and where it listens.
-    fn listen(&self, group: Group, net: &mut dyn Net) -> Result<(Sid, Endpoint), NetError> {
+    fn listen(&self, group: Group, net: &mut dyn Net) -> Result<(Sid, Endpoint), OpenError> {
+        let at = self.ha.clone();
         let places = match &self.ha {
-            Endpoint::Name(host, port) => match net.resolve(host) {
+            Endpoint::Name(host, port) => match net.resolve(group, host) {
                 Lookup::Ready(ips) => ips
                     .into_iter()
                     .map(|ip| Endpoint::Tcp((ip, *port).into()))
                     .collect(),
-                Lookup::Failed(why) => return Err(why),
-                Lookup::Pending => return Err(NetError::Unresolvable),
+                Lookup::Failed(why) => return Err(OpenError::Listen { at, why }),
+                Lookup::Pending => return Err(OpenError::Pending { at }),
             },
-            at => vec![at.clone()],
+            known => vec![known.clone()],
         };
         let mut failure = NetError::Unresolvable;
-        for at in &places {
-            match net.listen(group, at, &self.options) {
-                Ok(listener) => return Ok((listener, net.local(listener)?)),
+        for place in &places {
+            let listening = net.listen(group, place, &self.options);
+            match listening.and_then(|sid| Ok((sid, net.local(sid)?))) {
+                Ok(listens) => return Ok(listens),
                 Err(why) => failure = why,
             }
         }
-        Err(failure)
+        Err(OpenError::Listen { at, why: failure })
     }
 
     /// Closes and opens again with the same owner, on the same address: a port that was picked by
@@ -235,11 +258,16 @@ impl Server {
     /// Stops listening and closes all connections in order. Service on until
     /// [`is_empty`](Self::is_empty), which [`Limits::drain`] bounds, then [`close`](Self::close).
     pub fn drain(&mut self, net: &mut dyn Net) {
+        self.stop_listening(net);
+        self.close_all_ix();
+    }
+
+    /// Listens no more; connections go on.
+    pub fn stop_listening(&mut self, net: &mut dyn Net) {
         if let Some(listener) = self.listener.take() {
             net.close(listener);
         }
         self.accepts = Accepts::default();
-        self.close_all_ix();
     }
 
     /// Whether it is open: it listens, or it drains.

@@ -37,6 +37,14 @@ impl Session {
         match *self {}
     }
 
+    pub(super) fn quiet(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn before(&self) -> &[u8] {
+        match *self {}
+    }
+
     pub(super) fn holds_plaintext(&self) -> bool {
         match *self {}
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Link, NO_SOCKET, State, Turn};
-use crate::link::CloseReason;
-use crate::net::{Shutdown, SocketOption};
+use crate::link::{CloseReason, What};
+use crate::net::{NetError, Shutdown, SocketOption};
 use crate::tyme::Tyme;
 
 impl Link {
@@ -50,8 +50,22 @@ impl Link {
         self.shut = true;
         if let Err(why) = turn.net.shutdown(self.sid, Shutdown::Send) {
             self.lose(why, turn);
+        } else {
+            turn.show(self.sid, || What::Ended);
         }
         true
+    }
+
+    /// Takes back what is queued and has neither been sent nor encrypted; says how much that was.
+    pub(in crate::link) fn withdraw(&mut self) -> usize {
+        let unsent = self.tx.len();
+        self.tx.clear();
+        self.blocked = self.stands() && self.waits_for_socket();
+        if !self.blocked && self.stands() {
+            self.hard = Tyme::NEVER;
+        }
+        self.asked = true;
+        unsent
     }
 
     /// Whether it is open, with TLS or without, and was not asked to close.
@@ -152,6 +166,7 @@ impl Link {
         }
         if self.sid != NO_SOCKET {
             turn.net.close(self.sid);
+            self.show_end(reason, turn);
         }
         turn.shared.stats.closed += u64::from(!self.connecting());
         turn.shared.stats.unsent += self.pending() as u64;
@@ -160,5 +175,16 @@ impl Link {
         self.state = State::Closed(reason);
         self.hard = Tyme::NEVER;
         (self.blocked, self.full, self.abort) = (false, false, false);
+    }
+
+    fn show_end(&self, reason: CloseReason, turn: &mut Turn<'_>) {
+        use CloseReason::{Aborted, DrainTimedOut, Lost, Reset, WriteStalled};
+        match reason {
+            Reset => turn.show(self.sid, || What::Lost(NetError::Reset)),
+            Lost(why) => turn.show(self.sid, || What::Lost(why)),
+            _ => {}
+        }
+        let reset = matches!(reason, Aborted | DrainTimedOut | WriteStalled);
+        turn.show(self.sid, || What::Closed { reset });
     }
 }

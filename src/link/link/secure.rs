@@ -4,7 +4,7 @@
 use super::{Link, Shared, State, Turn};
 use crate::link::news::News;
 use crate::link::tls::{Fed, Session};
-use crate::link::{Buffer, CloseReason, TlsFailure};
+use crate::link::{Buffer, CloseReason, TlsFailure, What};
 use crate::net::NetError;
 use crate::tyme::Tyme;
 
@@ -81,7 +81,7 @@ impl Link {
         match came {
             Came::Enough => {}
             Came::Torn if handshaking => self.end(torn(true), turn),
-            Came::Ended | Came::Torn => self.cutoff = true,
+            Came::Ended | Came::Torn => self.cut_off(turn),
             Came::Lost(why) => self.end(CloseReason::from_loss(why), turn),
             Came::Failed(why) => self.fail(why, turn),
         }
@@ -111,15 +111,19 @@ impl Link {
         let mut wire = budget.saturating_mul(2);
         let mut dry = false;
         loop {
-            if let Some(came) = self.hand_out(session, keep, turn) {
-                return came;
+            if !session.quiet() {
+                if let Some(came) = self.hand_out(session, keep, turn) {
+                    return came;
+                }
             }
-            if dry {
+            let room = room(&self.rx, keep, turn.shared);
+            self.full |= room == 0;
+            if dry || room == 0 {
                 return Came::Enough;
             }
             let unstarted = session.unstarted();
-            let many = turn.shared.handshakes >= most_started;
-            if budget == 0 || wire == 0 || unstarted && many {
+            let many = unstarted && turn.shared.handshakes >= most_started;
+            if budget == 0 || wire == 0 || many {
                 turn.net.mark(self.sid);
                 return Came::Enough;
             }
@@ -141,6 +145,9 @@ impl Link {
             turn.shared.handshakes += usize::from(unstarted && !session.unstarted());
             match fed {
                 Ok(n) => {
+                    if n > 0 && keep {
+                        self.show_received(n, turn); // what is dropped nobody sees
+                    }
                     budget = budget.saturating_sub(n);
                     turn.shared.stats.received += n as u64;
                 }
@@ -167,7 +174,12 @@ impl Link {
             }
             match session.take(&mut out) {
                 Ok(0) if session.holds_plaintext() => return Some(Came::Enough),
-                Ok(n) => turn.shared.stats.received += n as u64,
+                Ok(n) => {
+                    turn.shared.stats.received += n as u64;
+                    if n > 0 && keep {
+                        self.show_received(n, turn);
+                    }
+                }
                 Err(why) => return Some(Came::Failed(why)),
             }
         }
@@ -180,6 +192,9 @@ impl Link {
         };
         if session.begin(turn.tyme + turn.shared.limits.handshake) {
             self.rearm = true;
+            if !session.before().is_empty() {
+                turn.show(self.sid, || What::Sent(session.before()));
+            }
         }
         let pushed = self.push(&mut session, turn);
         self.session = Some(session);
@@ -217,7 +232,10 @@ impl Link {
             match session.encrypt(self.tx.data()) {
                 // The keys of TLS 1.2 are used up after 2^24 records and cannot be renewed.
                 0 => return Err(CloseReason::Tls(TlsFailure::Local)),
-                n => self.tx.consume(n),
+                n => {
+                    self.show_sent(n, turn);
+                    self.tx.consume(n);
+                }
             }
         }
     }
@@ -279,14 +297,17 @@ impl Link {
 
 /// Where plaintext goes: into `rx` up to its cap, or nowhere.
 fn out<'a>(rx: &'a mut Buffer, keep: bool, shared: &'a mut Shared) -> Fed<'a> {
-    let room = match keep {
+    Fed {
+        room: room(rx, keep, shared),
+        rx: keep.then_some(rx),
+        pool: &mut shared.pool,
+    }
+}
+
+fn room(rx: &Buffer, keep: bool, shared: &Shared) -> usize {
+    match keep {
         true => shared.limits.rx_cap.saturating_sub(rx.len()),
         false => usize::MAX,
-    };
-    Fed {
-        rx: keep.then_some(rx),
-        room,
-        pool: &mut shared.pool,
     }
 }
 
@@ -307,9 +328,12 @@ const fn torn(handshaking: bool) -> CloseReason {
 #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 mod taking_up {
     use super::{Link, Session, State};
-    use crate::link::TlsFailure;
     use crate::link::tls::{StartTlsError, TlsInfo};
+    use crate::link::{Stats, TlsFailure};
     use crate::tyme::Tyme;
+
+    /// Spreads seeds apart.
+    const ODD: u64 = 0xd134_2543_de82_ef95;
 
     impl Link {
         /// Who the peer is and what was agreed with it, once the handshake is over.
@@ -327,7 +351,7 @@ mod taking_up {
         /// Begins a handshake now. What is queued goes out before, as it is.
         pub(in crate::link) fn start_tls(
             &mut self,
-            make: impl FnOnce() -> Result<Box<Session>, TlsFailure>,
+            make: impl FnOnce(Option<u64>) -> Result<Box<Session>, TlsFailure>,
         ) -> Result<(), StartTlsError> {
             match self.state {
                 State::Handshaking => return Err(StartTlsError::Handshaking),
@@ -342,11 +366,18 @@ mod taking_up {
                 0 => {}
                 left => return Err(StartTlsError::LeftOver(left)),
             }
-            let mut session = make().map_err(StartTlsError::Failed)?;
+            let mut session = make(self.next_seed()).map_err(StartTlsError::Failed)?;
             session.over(self.session.take(), std::mem::take(&mut self.tx));
             self.secure(session);
             self.touch();
             Ok(())
+        }
+
+        /// Seeds the next session on this link, in a simulated net.
+        pub(in crate::link) fn next_seed(&mut self) -> Option<u64> {
+            let seed = self.seed?;
+            self.seed = Some(seed.wrapping_add(ODD));
+            Some(seed.rotate_left(32).wrapping_mul(ODD))
         }
 
         fn secure(&mut self, session: Box<Session>) {
@@ -361,6 +392,7 @@ mod taking_up {
             &mut self,
             session: Result<Box<Session>, TlsFailure>,
             deadline: Tyme,
+            stats: &mut Stats,
         ) -> bool {
             match session {
                 Ok(mut session) => {
@@ -370,6 +402,9 @@ mod taking_up {
                     speaks
                 }
                 Err(why) => {
+                    // It was to be protected: it must not leave otherwise.
+                    stats.unsent += self.tx.len() as u64;
+                    self.tx.clear();
                     self.state = State::Draining;
                     self.refusal = Some(why);
                     true

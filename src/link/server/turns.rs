@@ -12,8 +12,11 @@ use crate::tyme::Tyme;
 impl Server {
     pub(super) fn tell(&mut self, event: Event) {
         let shared = &mut self.shared;
-        self.events
-            .push(event, shared.limits.events_max, &mut shared.stats);
+        self.events.push(
+            event,
+            shared.limits.events_max,
+            &mut shared.stats.events_lost,
+        );
     }
 
     /// Forgets the connections that ended in an earlier service.
@@ -90,7 +93,7 @@ impl Server {
                         self.tell(Event::AcceptResumed);
                     }
                     match waiting {
-                        Some((sid, peer)) => self.welcome(sid, peer, tyme),
+                        Some((sid, peer)) => self.welcome(sid, peer, tyme, net),
                         None => return Ok(false),
                     }
                 }
@@ -105,13 +108,15 @@ impl Server {
         Ok(true)
     }
 
-    fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme) {
+    fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme, net: &mut dyn Net) {
         let mut link = Link::open(sid, tyme, &self.shared.limits);
         link.keep_open(!self.auto_close);
+        link.draw_seed(net);
         #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         let asks = self.tls.as_ref().is_some_and(|tls| {
             let deadline = tyme + self.shared.limits.handshake;
-            link.begin_secure(Session::server(tls), deadline) && link.touch()
+            let session = Session::server(tls, link.next_seed());
+            link.begin_secure(session, deadline, &mut self.shared.stats) && link.touch()
         });
         log::debug!("accepted {peer}");
         let id = self.table.insert(sid, peer, link);

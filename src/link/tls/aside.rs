@@ -6,14 +6,14 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
+use super::asker;
 use crate::link::TlsFailure;
 
 /// What a session and its configuration tell each other past rustls: the time before a session is
 /// fed, and after it, what was wrong with a certificate.
 ///
-/// Both are said on one thread, within one call. So a configuration that several simulated
-/// machines share sees the time of the one that asks. Servers on several threads with one
-/// configuration have, in real nets, one time anyway.
+/// Both are said on one thread, within one call. Servers on several threads with one configuration
+/// have, in real nets, one time; simulated sessions bring their own along, see `asker`.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     seconds: AtomicU64,
@@ -48,7 +48,8 @@ impl Aside {
 
 impl TimeProvider for Aside {
     fn current_time(&self) -> Option<UnixTime> {
-        let seconds = self.seconds.load(Ordering::Relaxed);
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+        let seconds = || Duration::from_secs(self.seconds.load(Ordering::Relaxed));
+        let time = asker::time().unwrap_or_else(seconds);
+        Some(UnixTime::since_unix_epoch(time))
     }
 }

@@ -7,8 +7,11 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, KeyLog, RootCertStore};
 
 use super::aside::Aside;
+use super::asker::asking;
+use super::taped::taped_source;
 use super::verify::OfServers;
-use super::{Source, TlsError, Versions, identity, provider, refused_revocations};
+use super::{Randomness, Source, TlsError, Versions, identity, provider, refused_revocations};
+use crate::net::Tape;
 
 /// How a [`Client`](crate::link::Client) speaks TLS. Cheap to clone; clones share their sessions.
 ///
@@ -28,6 +31,7 @@ pub struct ClientTls {
     pub(super) config: Arc<ClientConfig>,
     pub(super) aside: Option<Arc<Aside>>,
     pub(super) name: Option<ServerName<'static>>,
+    pub(super) randomness: Randomness,
     pub(super) tolerant: bool,
 }
 
@@ -62,6 +66,7 @@ impl From<Arc<ClientConfig>> for ClientTls {
         Self {
             config,
             aside: None,
+            randomness: Randomness::System,
             name: None,
             tolerant: false,
         }
@@ -92,6 +97,7 @@ pub struct ClientTlsBuilder {
     alpn: Vec<Vec<u8>>,
     sessions: Option<usize>,
     key_log: Option<Arc<dyn KeyLog>>,
+    randomness: Randomness,
 }
 
 /// Who vouches for servers.
@@ -188,26 +194,56 @@ impl ClientTlsBuilder {
         self
     }
 
+    /// Keeps what the cryptography draws and signs on a tape, for the recorder of the net that this
+    /// is used with; or, with a tape that is replayed, gives it back. The certificates that are
+    /// given here are kept, too; in replay no file is read, and no private key is needed.
+    ///
+    /// **Such a recording holds the secrets of its sessions**: who has it can read them.
+    ///
+    /// In replay, make it with the same calls in the same order, after the replay was opened.
+    pub fn tape(mut self, tape: &Tape) -> Self {
+        self.randomness = Randomness::Taped(tape.clone());
+        self
+    }
+
+    /// Takes all that is random from the simulated net's entropy, so that the same seed sends the
+    /// same bytes. The key must be one of Ed25519: others sign differently each time. Sessions are
+    /// not resumed unless [`sessions`](Self::sessions) says so: what is remembered would go from
+    /// one simulation to the next where both are given clones.
+    ///
+    /// **Such keys can be guessed.** Nets that are not simulated refuse them:
+    /// [`TlsFailure::Predictable`](crate::link::TlsFailure::Predictable).
+    #[cfg(feature = "sim-tls")]
+    pub fn simulated(mut self) -> Self {
+        self.randomness = Randomness::Seeded;
+        self
+    }
+
     /// Reads the files and checks that everything fits together.
     ///
     /// # Errors
     /// A file that cannot be read or holds something else, a key that is not the certificate's,
     /// nobody to trust, or a name that is none.
-    pub fn build(self) -> Result<ClientTls, TlsError> {
+    pub fn build(mut self) -> Result<ClientTls, TlsError> {
+        self.play()?;
         let aside = Arc::new(Aside::default());
         let verifier = OfServers {
             inner: self.verifier()?,
             any_name: self.any_name,
             aside: aside.clone(),
         };
-        let builder = ClientConfig::builder_with_details(provider(), aside.clone())
+        let builder = ClientConfig::builder_with_details(self.randomness.provider(), aside.clone())
             .with_protocol_versions(self.versions.supported())?
             .dangerous() // is what rustls calls every verifier that is not its own
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => builder
-                .with_client_auth_cert(certificate.certificates("certificate")?, key.key()?)
-                .map_err(|e| identity(e, certificate, key))?,
+            (Some(certificate), Some(key)) => {
+                let chain = certificate.certificates("certificate")?;
+                let private = self.randomness.key(key)?;
+                let load = || builder.with_client_auth_cert(chain, private);
+                asking(&mut self.randomness.builder(), load)
+                    .map_err(|e| identity(e, certificate, key))?
+            }
             (None, None) => builder.with_no_client_auth(),
             (Some(_), None) => {
                 let what = "the private key of the client's certificate";
@@ -219,7 +255,7 @@ impl ClientTlsBuilder {
             }
         };
         config.alpn_protocols = self.alpn;
-        match self.sessions {
+        match self.sessions.or(self.randomness.client_sessions()) {
             None => {}
             Some(0) => config.resumption = Resumption::disabled(),
             Some(most) => config.resumption = Resumption::in_memory_sessions(most),
@@ -230,6 +266,7 @@ impl ClientTlsBuilder {
         let tls = ClientTls {
             config: Arc::new(config),
             aside: Some(aside),
+            randomness: self.randomness,
             name: None,
             tolerant: false,
         };
@@ -237,6 +274,27 @@ impl ClientTlsBuilder {
             Some(name) => tls.with_name(name),
             None => Ok(tls),
         }
+    }
+
+    /// Passes what is read through the tape, if there is one.
+    fn play(&mut self) -> Result<(), TlsError> {
+        let tape = self.randomness.tape();
+        let trusted = match &mut self.trust {
+            Some(Trust::Given(all)) => all.as_mut_slice(),
+            #[cfg(any(feature = "webpki-roots", feature = "platform-verifier"))]
+            Some(_) => &mut [],
+            None => &mut [],
+        };
+        for (what, sources) in [
+            ("certificate", self.certificate.as_mut_slice()),
+            ("CA certificate", trusted),
+            ("revocation list", &mut self.revocations),
+        ] {
+            for source in sources {
+                *source = taped_source(tape, what, source)?;
+            }
+        }
+        Ok(())
     }
 
     fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {

@@ -16,19 +16,24 @@
 //! to 64 KiB of ciphertext per connection besides its caps.
 
 mod aside;
+mod asker;
 mod certificate;
 mod client;
 mod der;
 mod error;
 mod info;
+#[cfg(feature = "sim-tls")]
+mod seeded;
 mod server;
 mod session;
 mod source;
+mod taped;
 mod verify;
 
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::VerifierBuilderError;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, SupportedProtocolVersion};
@@ -40,6 +45,10 @@ pub use info::TlsInfo;
 pub use server::{Certify, ServerTls, ServerTlsBuilder};
 pub(super) use session::{Fed, Session};
 pub use source::Source;
+
+use self::asker::Asker;
+use super::TlsFailure;
+use crate::net::Tape;
 
 /// The versions of TLS to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +80,92 @@ fn provider() -> Arc<CryptoProvider> {
     #[cfg(not(feature = "aws-lc-rs"))]
     let provider = rustls::crypto::ring::default_provider();
     Arc::new(provider)
+}
+
+/// Where a configuration's randomness comes from.
+#[derive(Clone, Debug, Default)]
+enum Randomness {
+    #[default]
+    System,
+    /// The system's, which is kept or given back.
+    Taped(Tape),
+    /// A seed: whoever knows it knows the keys.
+    #[cfg(feature = "sim-tls")]
+    Seeded,
+}
+
+impl Randomness {
+    fn provider(&self) -> Arc<CryptoProvider> {
+        match self {
+            Self::System => provider(),
+            Self::Taped(_) => taped::taped_provider(),
+            #[cfg(feature = "sim-tls")]
+            Self::Seeded => seeded::seeded_provider(),
+        }
+    }
+
+    const fn tape(&self) -> Option<&Tape> {
+        match self {
+            Self::Taped(tape) => Some(tape),
+            _ => None,
+        }
+    }
+
+    const fn is_predictable(&self) -> bool {
+        match self {
+            Self::System | Self::Taped(_) => false,
+            #[cfg(feature = "sim-tls")]
+            Self::Seeded => true,
+        }
+    }
+
+    /// Who asks for it in a session; `seed` is what the net below the session gave for that, if it
+    /// is simulated.
+    #[cfg_attr(
+        not(feature = "sim-tls"),
+        expect(unused_variables, reason = "nothing is seeded")
+    )]
+    fn asker(&self, seed: Option<u64>) -> Result<Option<Asker>, TlsFailure> {
+        match self {
+            Self::System => Ok(None),
+            Self::Taped(tape) => Ok(Some(Asker::Taped(tape.clone()))),
+            #[cfg(feature = "sim-tls")]
+            Self::Seeded => {
+                let seed = seed.ok_or(TlsFailure::Predictable)?;
+                let stream = seeded::Stream(seed);
+                Ok(Some(Asker::Seeded(stream, std::time::Duration::ZERO)))
+            }
+        }
+    }
+
+    /// The private key, which a replay needs none of.
+    fn key(&self, source: &Source) -> Result<PrivateKeyDer<'static>, TlsError> {
+        match self.tape() {
+            Some(tape) if tape.is_replaying() => Ok(PrivatePkcs8KeyDer::from(Vec::new()).into()),
+            _ => source.key(),
+        }
+    }
+
+    /// How many sessions a server keeps if nothing was said.
+    const fn sessions(&self, otherwise: usize) -> usize {
+        match self.is_predictable() {
+            true => 0,
+            false => otherwise,
+        }
+    }
+
+    /// The same for clients; None for as many as rustls thinks fit.
+    const fn client_sessions(&self) -> Option<usize> {
+        match self.is_predictable() {
+            true => Some(0),
+            false => None,
+        }
+    }
+
+    /// Who asks for it while a configuration is built. Keys are loaded then, and nothing is drawn.
+    fn builder(&self) -> Option<Asker> {
+        self.tape().cloned().map(Asker::Taped)
+    }
 }
 
 /// What is wrong with a certificate and its key.

@@ -5,8 +5,11 @@ use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{KeyLog, RootCertStore, ServerConfig};
 
 use super::aside::Aside;
+use super::asker::asking;
+use super::taped::taped_source;
 use super::verify::OfClients;
-use super::{Source, TlsError, Versions, identity, provider, refused_revocations};
+use super::{Randomness, Source, TlsError, Versions, identity, provider, refused_revocations};
+use crate::net::Tape;
 
 /// How a [`Server`](crate::link::Server) speaks TLS. Cheap to clone; clones share their sessions.
 ///
@@ -30,7 +33,9 @@ use super::{Source, TlsError, Versions, identity, provider, refused_revocations}
 pub struct ServerTls {
     pub(super) config: Arc<ServerConfig>,
     pub(super) aside: Option<Arc<Aside>>,
+    pub(super) randomness: Randomness,
     pub(super) tolerant: bool,
+    asks: Option<bool>,
 }
 
 /// Whether a server asks its clients for certificates: hio's `certify`.
@@ -51,6 +56,18 @@ impl ServerTls {
         ServerTlsBuilder::default()
     }
 
+    /// Whether its keys can be guessed: it is for simulations.
+    pub(in crate::link) const fn is_predictable(&self) -> bool {
+        self.randomness.is_predictable()
+    }
+
+    /// Whether it asks its clients for certificates. Of a configuration that was made by hand it is
+    /// not known.
+    #[must_use]
+    pub const fn asks_for_certificates(&self) -> Option<bool> {
+        self.asks
+    }
+
     /// Takes a FIN without a close_notify for an end like any other, as hio and others never send
     /// one. Without this it is [`Truncated`](crate::link::CloseReason::Truncated).
     #[must_use]
@@ -65,7 +82,9 @@ impl From<Arc<ServerConfig>> for ServerTls {
         Self {
             config,
             aside: None,
+            randomness: Randomness::System,
             tolerant: false,
+            asks: None,
         }
     }
 }
@@ -93,6 +112,7 @@ pub struct ServerTlsBuilder {
     alpn: Vec<Vec<u8>>,
     sessions: Option<usize>,
     key_log: Option<Arc<dyn KeyLog>>,
+    randomness: Randomness,
 }
 
 impl ServerTlsBuilder {
@@ -155,31 +175,60 @@ impl ServerTlsBuilder {
         self
     }
 
+    /// Keeps what the cryptography draws and signs on a tape, for the recorder of the net that this
+    /// is used with; or, with a tape that is replayed, gives it back. The certificates that are
+    /// given here are kept, too; in replay no file is read, and no private key is needed.
+    ///
+    /// **Such a recording holds the secrets of its sessions**: who has it can read them.
+    ///
+    /// In replay, make it with the same calls in the same order, after the replay was opened.
+    pub fn tape(mut self, tape: &Tape) -> Self {
+        self.randomness = Randomness::Taped(tape.clone());
+        self
+    }
+
+    /// Takes all that is random from the simulated net's entropy, so that the same seed sends the
+    /// same bytes. The key must be one of Ed25519: others sign differently each time. Sessions are
+    /// not resumed unless [`sessions`](Self::sessions) says so: what is remembered would go from
+    /// one simulation to the next where both are given clones.
+    ///
+    /// **Such keys can be guessed.** Nets that are not simulated refuse them:
+    /// [`TlsFailure::Predictable`](crate::link::TlsFailure::Predictable).
+    #[cfg(feature = "sim-tls")]
+    pub fn simulated(mut self) -> Self {
+        self.randomness = Randomness::Seeded;
+        self
+    }
+
     /// Reads the files and checks that everything fits together.
     ///
     /// # Errors
     /// A file that cannot be read or holds something else, a key that is not the certificate's,
     /// or settings that contradict each other.
-    pub fn build(self) -> Result<ServerTls, TlsError> {
+    pub fn build(mut self) -> Result<ServerTls, TlsError> {
+        self.play()?;
         let need = |what| move || TlsError::Needed { what };
         let certificate = self
             .certificate
             .as_ref()
             .ok_or_else(need("a certificate"))?;
         let key = self.key.as_ref().ok_or_else(need("a private key"))?;
-        let (chain, private) = (certificate.certificates("certificate")?, key.key()?);
+        let chain = certificate.certificates("certificate")?;
+        let private = self.randomness.key(key)?;
         let aside = Arc::new(Aside::default());
-        let builder = ServerConfig::builder_with_details(provider(), aside.clone())
+        let builder = ServerConfig::builder_with_details(self.randomness.provider(), aside.clone())
             .with_protocol_versions(self.versions.supported())?;
-        let builder = match self.verifier(&aside)? {
+        let verifier = self.verifier(&aside)?;
+        let asks = verifier.is_some();
+        let builder = match verifier {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
         };
-        let mut config = builder
-            .with_single_cert(chain, private)
+        let load = || builder.with_single_cert(chain, private);
+        let mut config = asking(&mut self.randomness.builder(), load)
             .map_err(|e| identity(e, certificate, key))?;
         config.alpn_protocols = self.alpn;
-        match self.sessions.unwrap_or(SESSIONS) {
+        match self.sessions.unwrap_or(self.randomness.sessions(SESSIONS)) {
             0 => {
                 config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
                 config.send_tls13_tickets = 0;
@@ -192,8 +241,25 @@ impl ServerTlsBuilder {
         Ok(ServerTls {
             config: Arc::new(config),
             aside: Some(aside),
+            randomness: self.randomness,
             tolerant: false,
+            asks: Some(asks),
         })
+    }
+
+    /// Passes what is read through the tape, if there is one.
+    fn play(&mut self) -> Result<(), TlsError> {
+        let tape = self.randomness.tape();
+        for (what, sources) in [
+            ("certificate", self.certificate.as_mut_slice()),
+            ("client CA", &mut self.client_ca),
+            ("revocation list", &mut self.revocations),
+        ] {
+            for source in sources {
+                *source = taped_source(tape, what, source)?;
+            }
+        }
+        Ok(())
     }
 
     fn verifier(&self, aside: &Arc<Aside>) -> Result<Option<OfClients>, TlsError> {

@@ -13,6 +13,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, CommonState, Connection, ServerConnection};
 
 use super::aside::Aside;
+use super::asker::{Asker, asking};
 use super::verify::failure;
 use super::{ClientTls, ServerTls, TlsInfo};
 use crate::link::pool::Pool;
@@ -28,6 +29,8 @@ pub(in crate::link) struct Session {
     /// What was queued before this session began: it goes out first, as it is.
     before: Buffer,
     aside: Option<Arc<Aside>>,
+    /// Who asks for randomness, where it is not the system's.
+    asker: Option<Asker>,
     /// When the handshake has lasted too long: zero until a turn has set it, never once done.
     deadline: Tyme,
     /// Bytes of the user's that were queued, are no longer, and that the system has not taken yet:
@@ -60,13 +63,23 @@ pub(in crate::link) struct Fed<'a> {
 
 /// Making.
 impl Session {
-    pub(in crate::link) fn server(tls: &ServerTls) -> Result<Box<Self>, TlsFailure> {
-        let conn = ServerConnection::new(tls.config.clone()).map_err(|e| failure(&e))?;
-        Ok(Self::new(conn.into(), tls.aside.clone(), tls.tolerant))
+    /// `seed` is there in simulated nets.
+    pub(in crate::link) fn server(
+        tls: &ServerTls,
+        seed: Option<u64>,
+    ) -> Result<Box<Self>, TlsFailure> {
+        let mut asker = tls.randomness.asker(seed)?;
+        let conn = asking(&mut asker, || ServerConnection::new(tls.config.clone()));
+        let conn = conn.map_err(|e| failure(&e))?.into();
+        Ok(Self::new(conn, tls.aside.clone(), asker, tls.tolerant))
     }
 
     /// To a server that was dialled as `to`.
-    pub(in crate::link) fn client(tls: &ClientTls, to: &Endpoint) -> Result<Box<Self>, TlsFailure> {
+    pub(in crate::link) fn client(
+        tls: &ClientTls,
+        to: &Endpoint,
+        seed: Option<u64>,
+    ) -> Result<Box<Self>, TlsFailure> {
         let name = match (&tls.name, to) {
             (Some(name), _) => name.clone(),
             (None, Endpoint::Tcp(addr)) => ServerName::from(addr.ip()),
@@ -75,13 +88,22 @@ impl Session {
             }
             _ => return Err(TlsFailure::BadName),
         };
-        let conn = ClientConnection::new(tls.config.clone(), name).map_err(|e| failure(&e))?;
-        let mut session = Self::new(conn.into(), tls.aside.clone(), tls.tolerant);
+        let mut asker = tls.randomness.asker(seed)?;
+        let conn = asking(&mut asker, || {
+            ClientConnection::new(tls.config.clone(), name)
+        });
+        let conn = conn.map_err(|e| failure(&e))?.into();
+        let mut session = Self::new(conn, tls.aside.clone(), asker, tls.tolerant);
         session.begun = STARTED; // it is we who start it
         Ok(session)
     }
 
-    fn new(mut conn: Connection, aside: Option<Arc<Aside>>, tolerant: bool) -> Box<Self> {
+    fn new(
+        mut conn: Connection,
+        aside: Option<Arc<Aside>>,
+        asker: Option<Asker>,
+        tolerant: bool,
+    ) -> Box<Self> {
         // What we encrypt at a time is bounded by `encrypt`.
         conn.set_buffer_limit(None);
         Box::new(Self {
@@ -89,6 +111,7 @@ impl Session {
             below: None,
             before: Buffer::new(),
             aside,
+            asker,
             deadline: Tyme::ZERO,
             flight: 0,
             waiting: 0,
@@ -124,6 +147,11 @@ impl Session {
     /// Whether the handshake is one of those whose number in a service is limited, and waits.
     pub(in crate::link) const fn unstarted(&self) -> bool {
         self.begun < STARTED
+    }
+
+    /// Whether there is surely nothing to hand out or to tell of before the next byte comes.
+    pub(in crate::link) fn quiet(&self) -> bool {
+        self.waiting == 0 && !self.closed && self.rest.is_empty() && self.below.is_none()
     }
 
     /// Whether plaintext is there that was not handed out.
@@ -168,6 +196,11 @@ impl Session {
         self.conn.wants_write() || !self.before.is_empty() || below()
     }
 
+    /// What was queued before this session began and is not sent yet.
+    pub(in crate::link) fn before(&self) -> &[u8] {
+        self.before.data()
+    }
+
     /// Bytes of the user's that are in here and not taken by the system.
     pub(in crate::link) const fn pending(&self) -> usize {
         self.flight
@@ -208,6 +241,9 @@ impl Session {
     ) -> Result<usize, TlsFailure> {
         if let (Some(wall), Some(aside)) = (wall, &self.aside) {
             aside.tell_time(wall);
+        }
+        if let (Some(wall), Some(asker)) = (wall, &mut self.asker) {
+            asker.tell_time(wall);
         }
         self.begun = self.begun.saturating_add(wire.len());
         let fed = self.absorb(wire, out);
@@ -302,7 +338,7 @@ impl Session {
     }
 
     fn process(&mut self, out: &mut Fed<'_>) -> Result<usize, TlsFailure> {
-        match self.conn.process_new_packets() {
+        match asking(&mut self.asker, || self.conn.process_new_packets()) {
             Ok(state) => {
                 self.waiting = state.plaintext_bytes_to_read();
                 self.closed |= state.peer_has_closed();

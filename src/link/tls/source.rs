@@ -27,7 +27,7 @@ pub enum Source {
 }
 
 impl Source {
-    fn read(&self, what: &'static str) -> Result<Vec<u8>, TlsError> {
+    pub(super) fn read(&self, what: &'static str) -> Result<Vec<u8>, TlsError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.clone()),
             Self::Path(path) => std::fs::read(path).map_err(|e| TlsError::Unreadable {
@@ -36,6 +36,18 @@ impl Source {
                 why: e.kind(),
             }),
         }
+    }
+
+    /// The first certificate inside, in DER.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is none.
+    pub fn certificate(&self) -> Result<Vec<u8>, TlsError> {
+        let found = self.certificates("certificate")?;
+        let first = found.into_iter().next();
+        first
+            .map(|der| der.as_ref().to_vec())
+            .ok_or_else(|| self.missing("certificate"))
     }
 
     /// All certificates inside, in order; at least one.
