@@ -5,16 +5,20 @@
 //! [`Client`](link::Client) move bytes between sockets and capped buffers.
 //!
 //! > **A doer touches the world only through what it is handed.** Hand it real sockets and a real
-//! > clock, and it is a production service. Hand it another network and another clock, and the same
-//! > object can be stepped, tested and replayed.
+//! > clock, and it is a production service. Hand it a simulated network, a simulated clock and a seed,
+//! > and the same object is a deterministic simulation ([`sim`]). Record what it was handed, and the
+//! > run can be replayed ([`net::Record`], [`net::Replay`]).
 //!
 //! # Layers
 //! ```text
 //!             tyme            Tyme, Tymist, Tymer, Clock              time that is handed in
 //!            /    \
-//!        doing     net        Doist, Doer, DoDoer | Net, MioNet, NullNet
+//!        doing     net        Doist, Doer, DoDoer | Net, MioNet, layers
 //!           \      /  \
-//!            doers    link    ServerDoer, ClientDoer, ... | Server, Remoter, Client
+//!            doers    link    ServerDoer, ClientDoer, ... | Server, Remoter, Client, TLS
+//!                     /  \
+//!                  proto  wire  http, channel, communicator | WireLog, pcapng
+//!        sim  = Net + Clock + seed + faults, under everything above
 //! ```
 //! A layer names only what stands above it; `doing` and [`net`] know of each other only the trait
 //! `Net` and its ids.
@@ -74,9 +78,13 @@
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `http` | yes | `proto::http`: HTTP/1.1 as a machine without sockets |
 //! | `signals` | yes | `doers::SignalDoer`: SIGINT and SIGTERM end a Doist in order |
 //! | `tls` | yes | `link::tls`: TLS by rustls with the ring provider |
+//! | `channel` | yes | `proto::channel`: requests and replies, byte-compatible with aiomas |
+//! | `communicator` | yes | `proto::communicator`: packets between named peers, byte-compatible with tno's HttpCommunicator |
 //! | `aws-lc-rs` | no | `link::tls` with the aws-lc-rs provider instead, which has the post-quantum hybrid group |
+//! | `sim-tls` | no | `sim::tls`: TLS that repeats to the byte in a simulation, and is refused everywhere else |
 //! | `webpki-roots` | no | `ClientTlsBuilder::bundled_trust`: Mozilla's list of roots |
 //! | `platform-verifier` | no | `ClientTlsBuilder::platform_trust`: what the operating system trusts |
 //!
@@ -84,12 +92,13 @@
 //! | level | what |
 //! |---|---|
 //! | `error` | a failure that nobody is left to be told of |
-//! | `warn` | a failed doer was dropped or restarted; accepting fails, at most one line a second |
+//! | `warn` | a failed doer was dropped or restarted; accepting fails, at most one line a second; a wire log, capture or key log is given up, once |
 //! | `info` | a server listens, or no longer |
 //! | `debug` | connections: opened, closed and why |
 //! | `trace` | single steps |
 //!
-//! Never what peers send.
+//! Never what peers send: that is in a [`WireLog`](wire::WireLog) or a capture, if you make one. Keys are
+//! in a `wire::KeyLogger`, if you make one, and nowhere else.
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)
@@ -99,13 +108,18 @@ pub mod doers;
 pub mod doing;
 pub mod link;
 pub mod net;
+pub mod proto;
+pub mod sim;
 pub mod tyme;
+pub mod wire;
 
 /// The programs on the pages are programs.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
+    #[doc = include_str!("../docs/streams.md")]
+    struct Streams;
     #[doc = include_str!("../docs/from-hio.md")]
     struct FromHio;
 }

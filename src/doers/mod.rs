@@ -1,11 +1,27 @@
-//! Ready-made doers: servers, clients, signals.
+//! Ready-made doers: servers, clients, datagrams, HTTP, signals, wire logs.
 
+#[cfg(feature = "channel")]
+mod channel;
 mod client;
+#[cfg(feature = "communicator")]
+mod communicator;
+mod datagram;
+#[cfg(feature = "http")]
+mod http;
 mod server;
 #[cfg(all(unix, feature = "signals"))]
 mod signal;
+mod wirelog;
 
+#[cfg(feature = "channel")]
+pub use channel::{ChannelDoer, ChannelServerDoer};
 pub use client::ClientDoer;
+#[cfg(feature = "communicator")]
+pub use communicator::{CommunicatorDoer, PoolDoer};
+pub use datagram::DatagramDoer;
+#[cfg(feature = "http")]
+pub use http::{HttpClientDoer, HttpServerDoer};
 pub use server::{EachServerDoer, EchoServerDoer, ServerDoer};
 #[cfg(all(unix, feature = "signals"))]
 pub use signal::SignalDoer;
+pub use wirelog::WireLogDoer;

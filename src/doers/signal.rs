@@ -7,13 +7,13 @@ use signal_hook::consts::{FORBIDDEN, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
 use crate::doing::{Cx, Doer, Fault, Next};
-use crate::net::{Group, MioNet, Net, NetError, Owner, Sid};
+use crate::net::{Group, Net, NetError, Owner, Sid};
 use crate::tyme::Tyme;
 
 /// Stops the Doist in order when the process is asked to end: SIGINT or SIGTERM.
 ///
 /// It costs nothing while it waits: the handler writes one byte into a socket pair whose other
-/// end lives in the [`MioNet`], so a signal wakes the Doist as any other traffic does. There is
+/// end lives in the net, so a signal wakes the Doist as any other traffic does. There is
 /// no thread, and no moment at which a signal goes unnoticed: one that comes before the Doist has
 /// entered stays in the pair and stops it in its first pass. That holds for embedded loops too,
 /// as the pair counts in [`Net::poll_fd`].
@@ -53,7 +53,8 @@ impl SignalDoer {
     ///
     /// # Errors
     /// The process is out of descriptors, or the system refuses the handlers.
-    pub fn new(net: &mut MioNet) -> Result<Self, NetError> {
+    /// [`NetError::Unsupported`] on a net that has no sockets of the system.
+    pub fn new(net: &mut dyn Net) -> Result<Self, NetError> {
         Self::watching(net, &[SIGINT, SIGTERM])
     }
 
@@ -61,13 +62,13 @@ impl SignalDoer {
     ///
     /// # Errors
     /// As [`new`](Self::new); also for a signal that cannot be handled, as SIGKILL.
-    pub fn watching(net: &mut MioNet, signals: &[i32]) -> Result<Self, NetError> {
+    pub fn watching(net: &mut dyn Net, signals: &[i32]) -> Result<Self, NetError> {
         if signals.iter().any(|s| FORBIDDEN.contains(s)) {
             return Err(NetError::Invalid);
         }
         let (reader, writer) = UnixStream::pair()?;
         let group = net.group(Owner::NONE);
-        let reader = net.adopt(group, reader)?;
+        let reader = net.adopt(group, reader.into())?;
         Signals::of_process().watch();
         // Made before the handlers: when one is refused, the drop takes back the others.
         let mut doer = Self {
