@@ -18,7 +18,7 @@ use common::Usage;
 use hio::doing::prelude::*;
 use hio::link::tls::ClientTls;
 use hio::link::{Client, Limits, TxError};
-use hio::net::{ConnectOptions, Endpoint, MioNet};
+use hio::net::{ConnectOptions, Endpoint, MioNet, ResolverOptions};
 use lexopt::prelude::*;
 
 const HELP: &str = "\
@@ -158,7 +158,8 @@ fn main() -> ExitCode {
 }
 
 fn call(options: Options) -> Result<(), Fault> {
-    let mut net = MioNet::new()?;
+    // A thread looks names up, if the address is one that needs it.
+    let mut net = MioNet::new()?.with_resolver(ResolverOptions::default())?;
     let mut doist = Doist::new(Totals::default());
     for number in 0..options.conns {
         let to = options.to.clone();

@@ -1,18 +1,22 @@
-//! Seven seconds of everything at once: servers, clients, a link that is cut, a doer that fails.
+//! Seven seconds of everything at once: servers, clients, a link that is cut, a doer that fails; then
+//! the same doers in a simulated world.
 //!
 //! ```text
 //! cargo run --release --example tour
 //! ```
 //!
 //! One thread and one Doist run four echo servers and seven clients over loopback TCP, a Unix
-//! socket and TLS, whose certificate is made on the spot. `cast.rs` has the doers, `screen.rs` the table that is drawn of them; this file puts
-//! them together and steps them, as a game or a control loop would, so that it can look inside
-//! between two steps.
+//! socket and TLS, whose certificate is made on the spot. `cast.rs` has the doers, `screen.rs` the
+//! table that is drawn of them; this file puts them together and steps them, as a game or a control
+//! loop would, so that it can look inside between two steps. `world.rs` then runs them in a simulation
+//! with a partition and a crash, and writes a page with its diagram.
 
 #[path = "tour/cast.rs"]
 mod cast;
 #[path = "tour/screen.rs"]
 mod screen;
+#[path = "tour/world.rs"]
+mod world;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,7 +36,8 @@ const LENGTH: Duration = Duration::from_millis(7_000);
 const FRAME: Duration = Duration::from_millis(100);
 
 const HELP: &str = "\
-Shows doers, links, a cut and a restart for seven seconds. Takes no arguments.
+Shows doers, links, a cut and a restart for seven seconds, then the same doers in a simulated
+world, whose diagram it writes to a page. Takes no arguments.
 
     tour
 
@@ -51,7 +56,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    match tour() {
+    match tour().and_then(|()| simulated()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("tour: {fault}");
@@ -103,6 +108,13 @@ fn tour() -> Result<(), Fault> {
         Pinger::new(&mut doist.app, "fay", &secure, rush).with_tls(&mut doist.app, client_tls);
     doist.named("fay").add(fay);
     play(&mut doist, &mut net)
+}
+
+/// The same doers where nothing is real, and everything repeats.
+fn simulated() -> Result<(), Fault> {
+    let world = world::run()?;
+    screen::world(&world);
+    Ok(())
 }
 
 /// A certificate that lives as long as this program, for both ends.

@@ -4,10 +4,11 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use hio::doing::Fault;
-use hio::net::Endpoint;
+use hio::net::{Endpoint, Net, Record, Tape};
 
 /// Why a program does not start.
 #[derive(Debug)]
@@ -55,6 +56,29 @@ pub(crate) fn run<O>(
             ExitCode::from(2)
         }
     }
+}
+
+/// Runs a program on a net that is recorded into a file, which only its owner may read. The
+/// command line goes along, for `replay`; at the end the hash is printed that a replay comes to.
+pub(crate) fn record<N: Net>(
+    net: N,
+    file: &Path,
+    tape: &Tape,
+    program: impl FnOnce(&mut dyn Net) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut net = Record::new(net, options.open(file)?, &args.join("\n")).with_tape(tape);
+    let ran = program(&mut net);
+    let recorded = net.finish();
+    if let Some(why) = recorded.failure {
+        eprintln!("the recording ended early: {why}");
+    }
+    say(format_args!("recorded {}", recorded.hash))?;
+    ran
 }
 
 /// Prints a line. Unlike `println!`, it does not panic when nobody reads it.

@@ -8,6 +8,7 @@ use hio::doing::Listing;
 use hio::doing::prelude::Tyme;
 
 use crate::cast::{App, Seen, State};
+use crate::world::World;
 
 /// Pictures that the small curves go back.
 const HISTORY: usize = 24;
@@ -282,4 +283,19 @@ fn curve(rates: &VecDeque<u64>, width: usize) -> String {
     let skip = rates.len().saturating_sub(width);
     let curve: String = rates.iter().skip(skip).map(bar).collect();
     format!("{curve:<width$}")
+}
+
+/// What happened in the simulated world.
+pub(crate) fn world(world: &World) {
+    let mut text =
+        String::from("\nThe same doers in a simulated world, 8 seconds of it, run twice:\n");
+    for (tyme, what) in &world.story {
+        text.push_str(&format!("{:5.2} s  {what}\n", tyme.as_secs_f64()));
+    }
+    text.push_str(&format!(
+        "{} messages echoed; both runs: {}\n",
+        world.messages, world.hash
+    ));
+    text.push_str(&format!("its diagram: {}\n", world.page.display()));
+    show(&text);
 }

@@ -1,0 +1,188 @@
+//! Sends everything back.
+
+use std::collections::VecDeque;
+
+use hio::doers::SignalDoer;
+use hio::doing::prelude::*;
+use hio::net::{Endpoint, MioNet, Net, ResolverOptions};
+use hio::proto::communicator::{
+    Bytes, CommunicatorError, CommunicatorEvent, DeliveryId, HttpCommunicator, HttpTransport,
+    Object, Pool, PoolEvent, Rejection,
+};
+
+use crate::common;
+use crate::options::Options;
+
+/// Sends every packet back to its sender.
+struct PacketEcho {
+    communicator: HttpCommunicator,
+    /// Packets that cannot be sent back yet: their senders wait.
+    waiting: VecDeque<(DeliveryId, String, Bytes)>,
+}
+
+impl PacketEcho {
+    fn look(&mut self, tyme: Tyme, net: &mut dyn Net) -> Result<(), Fault> {
+        let told: Vec<CommunicatorEvent> = self.communicator.events().collect();
+        for event in told {
+            match event {
+                CommunicatorEvent::Received {
+                    id, from, packet, ..
+                } if packet.starts_with(b"FAIL") => {
+                    log::info!("{from} asks for a failure");
+                    let why = Rejection::failed("asked to fail");
+                    self.communicator.reject(id, why, tyme, net)?;
+                }
+                CommunicatorEvent::Received {
+                    id, from, packet, ..
+                } => self.waiting.push_back((id, from, packet)),
+                CommunicatorEvent::Failed { failure, .. } => log::warn!("{failure}"),
+                _ => {}
+            }
+        }
+        while let Some((id, from, packet)) = self.waiting.pop_front() {
+            match self.communicator.send(&from, packet.clone()) {
+                Ok(_) => self.communicator.acknowledge(id, tyme, net)?,
+                Err(CommunicatorError::TooManyPending) => {
+                    self.waiting.push_front((id, from, packet));
+                    break;
+                }
+                Err(why) => return Err(why.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Doer for PacketEcho {
+    fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        let (tyme, owner) = (cx.tyme(), cx.ask.owner());
+        self.communicator.initialize(tyme, cx.net, owner)?;
+        Ok(Park(Tyme::NEVER))
+    }
+
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        for _ in 0..TURNS {
+            self.communicator.service(tyme, cx.net)?;
+            self.look(tyme, cx.net)?;
+            self.communicator.service_sends(tyme, cx.net);
+            if self.communicator.due(tyme) > tyme {
+                break;
+            }
+        }
+        Ok(Park(self.communicator.due(tyme)))
+    }
+
+    fn exit(&mut self, cx: &mut Cx<'_>) {
+        self.communicator.close(cx.net);
+    }
+}
+
+/// Sends every object back under its id with `re:` before it.
+struct ObjectEcho {
+    pool: Pool<HttpTransport>,
+    waiting: VecDeque<(String, String, Object)>,
+}
+
+impl ObjectEcho {
+    fn look(&mut self, tyme: Tyme) -> Result<(), Fault> {
+        let told: Vec<PoolEvent> = self.pool.events().collect();
+        for event in told {
+            match event {
+                PoolEvent::Arrived { from, message_id } => {
+                    self.pool.recv(&from, Some(&message_id), None, tyme)?;
+                }
+                PoolEvent::Received {
+                    from,
+                    message_id,
+                    object,
+                    ..
+                } => self.waiting.push_back((from, message_id, object)),
+                PoolEvent::Failed(_, failure) => log::warn!("{failure}"),
+                _ => {}
+            }
+        }
+        while let Some((from, id, object)) = self.waiting.front() {
+            if self.pool.communicator().pending() >= self.pool.communicator().limits().pending_max {
+                break;
+            }
+            self.pool.send(from, object, Some(&format!("re:{id}")))?;
+            self.waiting.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl Doer for ObjectEcho {
+    fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        let (tyme, owner) = (cx.tyme(), cx.ask.owner());
+        self.pool.initialize(tyme, cx.net, owner)?;
+        Ok(Park(Tyme::NEVER))
+    }
+
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        for _ in 0..TURNS {
+            self.pool.service(tyme, cx.net)?;
+            while self.pool.has_news() {
+                self.look(tyme)?;
+            }
+            self.pool.service_sends(tyme, cx.net);
+            if self.pool.due(tyme) > tyme {
+                break;
+            }
+        }
+        Ok(Park(self.pool.due(tyme)))
+    }
+
+    fn exit(&mut self, cx: &mut Cx<'_>) {
+        self.pool.close(cx.net);
+    }
+}
+
+/// Services in one recur, while there is work to do at once.
+const TURNS: usize = 16;
+
+pub(crate) fn packets(options: &Options) -> Result<(), Fault> {
+    let mut communicator = options.communicator()?;
+    communicator.receive_events();
+    for peer in &options.peers {
+        communicator.add_connection(peer.name.as_str(), options.connection(peer)?)?;
+    }
+    let echo = PacketEcho {
+        communicator,
+        waiting: VecDeque::new(),
+    };
+    serve(echo, |echo| first(echo.communicator.transport()))
+}
+
+pub(crate) fn objects(options: &Options) -> Result<(), Fault> {
+    let mut pool = Pool::new("echo", options.communicator()?);
+    for peer in &options.peers {
+        pool.add_client(peer.name.as_str(), options.connection(peer)?)?;
+    }
+    let echo = ObjectEcho {
+        pool,
+        waiting: VecDeque::new(),
+    };
+    serve(echo, |echo| first(echo.pool.communicator().transport()))
+}
+
+fn first(transport: &HttpTransport) -> Option<Endpoint> {
+    transport.listening().next().cloned()
+}
+
+fn serve<D: Doer + Send + 'static>(
+    echo: D,
+    listens: impl FnOnce(&D) -> Option<Endpoint>,
+) -> Result<(), Fault> {
+    let mut net = MioNet::new()?;
+    net.start_resolver(ResolverOptions::default())?;
+    let mut doist = Doist::new(());
+    let id = doist.named("echo").add(echo);
+    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    doist.enter(&mut net)?;
+    if let Some(at) = doist.get(id).and_then(listens) {
+        common::say(format_args!("listening on {}", common::plain(&at)))?;
+    }
+    doist.run(&mut net)?;
+    Ok(())
+}
