@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../bodies/channel.rs"]
+#[allow(dead_code)]
+mod channel;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| channel::json(data));
