@@ -89,7 +89,13 @@ fn defects() -> Vec<String> {
     let base = (1..=23).filter(|n| *n != 4).map(|n| format!("D{n}"));
     let tymer = (1..=2).map(|n| format!("T{n}"));
     let tcp = (1..=25).map(|n| format!("S{n}"));
-    base.chain(tymer).chain(tcp).collect()
+    let http = (1..=18).map(|n| format!("H{n}"));
+    let http_client = (1..=15).map(|n| format!("C{n}"));
+    base.chain(tymer)
+        .chain(tcp)
+        .chain(http)
+        .chain(http_client)
+        .collect()
 }
 
 /// Rows whose last cell names neither an existing test nor an existing item, or names a missing one.
@@ -135,6 +141,37 @@ fn every_promise_has_its_test() {
     assert!(rows(promises).len() >= 10, "the promises of the page");
     let found = unproven(promises, &tests_by_name(), &words_of_source());
     assert!(found.is_empty(), "SECURITY.md:\n{}", found.join("\n"));
+}
+
+#[test]
+fn every_row_of_the_streams_seed_is_shown() {
+    let page = read("docs/streams.md");
+    let seed = page
+        .split("\n## What the seed has")
+        .nth(1)
+        .unwrap_or_default();
+    let seed = seed.split("\n## ").next().unwrap_or_default();
+    assert_eq!(rows(seed).len(), 20, "one row for each of the seed's");
+    let found = unproven(seed, &tests_by_name(), &words_of_source());
+    assert!(found.is_empty(), "docs/streams.md:\n{}", found.join("\n"));
+}
+
+#[test]
+fn every_element_of_the_channel_has_its_test() {
+    let page = read("docs/channel.md");
+    let checklist = page.split("\n## The checklist").nth(1).unwrap_or_default();
+    let checklist = checklist.split("\n## ").next().unwrap_or_default();
+    assert!(rows(checklist).len() >= 18, "the elements of the page");
+    let (tests, known) = (tests_by_name(), words_of_source());
+    let found = unproven(checklist, &tests, &known);
+    assert!(found.is_empty(), "docs/channel.md:\n{}", found.join("\n"));
+    let rows = rows(checklist);
+    let here: Vec<&str> = rows.iter().map(|row| row[1]).collect();
+    assert_eq!(
+        strangers(&here, &known),
+        Vec::<String>::new(),
+        "docs/channel.md"
+    );
 }
 
 #[test]

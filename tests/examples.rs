@@ -44,7 +44,9 @@ fn text(bytes: &[u8]) -> &str {
 fn a_bad_command_line_is_told_apart_from_a_failure() {
     for (name, args) in [
         ("echo_server", &["--addr", "127.0.0.1:0", "--tls"][..]),
-        ("echo_server", &["--addr", "127.0.0.1:0", "--record", "x"]),
+        ("echo_server", &["--addr", "127.0.0.1:0", "--record"]),
+        ("replay", &[]),
+        ("replay", &["one.rec", "two.rec"]),
         ("echo_server", &[]),
         ("echo_server", &["--addr", "nowhere"]),
         ("echo_server", &["--addr", "unix:/tmp/x"]),
@@ -67,10 +69,23 @@ fn a_bad_command_line_is_told_apart_from_a_failure() {
         ("echo_server", &["--addr", ":0", "--unix", "/tmp/x"]),
         ("echo_server", &["--unix", ""]),
         (
+            "echo_server",
+            &["--addr", "127.0.0.1:0", "--keylog", "/tmp/x"],
+        ),
+        (
+            "echo_server",
+            &["--addr", "127.0.0.1:0", "--wirelog", "/nowhere/x"],
+        ),
+        (
             "echo_client",
             &["--addr", "127.0.0.1:1", "--size", "99999999999999999"],
         ),
         ("tour", &["--loud"]),
+        ("raw_http", &[]),
+        ("raw_http", &["nowhere"]),
+        ("raw_http", &[":80"]),
+        ("raw_http", &["localhost:80", "--tls"]),
+        ("raw_http", &["localhost:80", "--ca", "ca.pem"]),
     ] {
         let out = run(name, args);
         assert_eq!(out.status.code(), Some(2), "{name} {args:?}");
@@ -85,7 +100,7 @@ fn a_bad_command_line_is_told_apart_from_a_failure() {
 
 #[test]
 fn every_program_explains_itself() {
-    for name in ["echo_server", "echo_client", "tour"] {
+    for name in ["echo_server", "echo_client", "raw_http", "replay", "tour"] {
         let out = run(name, &["--help"]);
         assert!(out.status.success(), "{name}");
         assert!(
@@ -93,6 +108,21 @@ fn every_program_explains_itself() {
             "{name}"
         );
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn logs_on_a_full_disk_stop_nobody() {
+    let at = ["--addr", "127.0.0.1:0", "--wirelog", "/dev/full"];
+    let server = Served::echo(&[&at[..], &["--pcapng", "/dev/full"]].concat());
+    let mut stream = server.connect();
+    for _ in 0..40 {
+        echo(&mut stream, &[7; 10_000]);
+        pause(Duration::from_millis(40)); // so that they are written meanwhile
+    }
+    drop(stream);
+    let (status, said) = server.stop(Signal::TERM);
+    assert!(status.success() && said.is_empty(), "{status} {said}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod programs;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -28,6 +29,7 @@ use hio::net::{ConnectOptions, Endpoint, ListenOptions, MioNet, Net, Owner};
 use foreign::{Program, echo_client, echo_server, end_well, has, hio_python, plain_python, script};
 use pki::Pki;
 use programs::{now, pause, scratch};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Certificates as files, with the names that all the scripts know.
 struct Certificates(PathBuf);
@@ -140,7 +142,7 @@ fn listening(port: &str) {
     // A look that makes no connection: some of the servers take only one.
     let hex = format!(":{:04X}", port.parse::<u16>().expect("a port"));
     while now().duration_since(start).as_secs() < 20 {
-        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
             let table = std::fs::read_to_string(table).unwrap_or_default();
             let mut fields = table
                 .lines()
@@ -279,31 +281,76 @@ fn b7_gnutls_clients() {
     }
 }
 
+/// A network namespace with nothing but a loopback, of a program started in it; None where that is
+/// not permitted, which is told of.
+///
+/// `gnutls-serv` takes no address and listens on all interfaces: so it gets none but this one.
+struct Alone(Foreign);
+
+impl Alone {
+    fn start(command: &Command) -> Option<Self> {
+        let mut probe = Command::new("unshare");
+        probe.args(["--net", "ip", "link", "set", "lo", "up"]);
+        let tried = probe.stderr(Stdio::null()).status();
+        if !tried.is_ok_and(|status| status.success()) {
+            println!("skipped: a network namespace of its own is not to be had here");
+            return None;
+        }
+        let mut alone = Command::new("unshare");
+        let script = "ip link set lo up && exec \"$@\"";
+        alone.args(["--net", "sh", "-c", script, "sh"]);
+        alone.arg(command.get_program()).args(command.get_args());
+        Some(Self(Foreign::start(alone.stderr(Stdio::null()))))
+    }
+
+    /// Does something in there, in a thread of its own.
+    fn within(&self, work: impl FnOnce() + Send) {
+        let own = std::fs::read_link("/proc/self/ns/net").expect("there is one");
+        let theirs = format!("/proc/{}/ns/net", self.0.0.id());
+        let start = now();
+        // Until then it is still on its way.
+        while std::fs::read_link(&theirs).expect("it runs") == own {
+            assert!(now().duration_since(start).as_secs() < 20, "it stays");
+            pause(std::time::Duration::from_millis(5));
+        }
+        let file = std::fs::File::open(theirs).expect("it runs");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let kind = Some(LinkNameSpaceType::Network);
+                move_into_link_name_space(file.as_fd(), kind).expect("it was permitted");
+                work();
+            });
+        });
+    }
+}
+
 #[test]
 fn b7_gnutls_servers() {
-    if !has("gnutls-serv", "--version") {
+    if !has("gnutls-serv", "--version") || !has("unshare", "-V") || !has("ip", "-V") {
         return;
     }
     let files = Certificates::new("tls-gnutls-serv");
     for (version, mutual) in CASES {
-        let port = free_port();
         let mut command = Command::new("gnutls-serv");
         command
-            .args(["--quiet", "--echo", "--port", &port])
+            .args(["--quiet", "--echo", "--port", "5556"])
             .args(["--priority", &priority(version)])
             .args(["--x509certfile", &files.file("server.pem")])
-            .args(["--x509keyfile", &files.file("server.key")])
-            .stderr(Stdio::null());
+            .args(["--x509keyfile", &files.file("server.key")]);
         if mutual {
             command.args(["--x509cafile", &files.file("ca.pem")]);
             command.arg("--require-client-cert");
         } else {
             command.arg("--disable-client-cert");
         }
-        let mut server = Foreign::start(&mut command);
-        drop(server.0.stdout.take());
-        listening(&port);
-        our_lines(&files, &port, version, mutual);
+        let Some(mut server) = Alone::start(&command) else {
+            return;
+        };
+        drop(server.0.0.stdout.take());
+        server.within(|| {
+            listening("5556");
+            our_lines(&files, "5556", version, mutual);
+        });
     }
 }
 

@@ -97,24 +97,29 @@ fn s22_names_are_looked_up_per_attempt_and_all_addresses_tried() {
     let mut net = MemoryNet::default();
     let ips: [IpAddr; 3] = ["10.0.0.1", "10.0.0.2", "127.0.0.1"].map(|ip| ip.parse().unwrap());
     net.names
-        .insert("host".to_owned(), (3, Lookup::Ready(ips.to_vec())));
+        .insert("host".to_owned(), (ms(30), Lookup::Ready(ips.to_vec())));
     net.blackholes.push(Endpoint::Tcp((ips[0], 7000).into()));
     let mut server = server(&mut net);
     let mut client = client(Endpoint::host("host", 7000), &mut net);
     client.tx(b"hello").unwrap();
-    run(&mut client, &mut net, Tyme::from_secs(1));
-    assert!(
-        !client.connected(),
-        "the first address has a third of the time"
-    );
-    run(&mut client, &mut net, Tyme::from_millis(3_400));
+    run(&mut client, &mut net, Tyme::from_millis(281));
     assert_eq!(client.peer(), Some(&at()));
     let tried: Vec<_> = net
         .dials
         .iter()
-        .map(|(_, to)| to.addr().unwrap().ip())
+        .map(|(at, to)| (at.as_nanos() / 1_000_000, to.addr().unwrap().ip()))
         .collect();
-    assert_eq!(tried, ips);
+    // The second follows after 250 ms, and is refused; so the third follows at once.
+    assert_eq!(tried, [(30, ips[0]), (280, ips[1]), (280, ips[2])]);
+    assert_eq!(
+        net.resolves, 2,
+        "asked, and asked again when the answer was told of"
+    );
+    assert_eq!(
+        net.open(),
+        3,
+        "a listener and two ends: the silent one is closed"
+    );
     server.service(net.now(), &mut net).unwrap();
     assert!(server.remoters().all(|ix| ix.rx() == b"hello"));
 }
@@ -133,9 +138,10 @@ fn a_name_that_nobody_knows() {
 fn a_look_up_that_never_ends_is_bounded_too() {
     let mut net = MemoryNet::default();
     net.names
-        .insert("slow".to_owned(), (u32::MAX, Lookup::Pending));
+        .insert("slow".to_owned(), (ms(1), Lookup::Pending));
     let mut client = client(Endpoint::host("slow", 1), &mut net);
     run(&mut client, &mut net, Tyme::from_secs(10));
+    assert!(net.resolves <= 2, "no asking again and again");
     assert_eq!(client.closed(), Some(CloseReason::ConnectTimedOut));
 }
 

@@ -4,6 +4,7 @@
 //! `strace`; what needs a tool that is missing is skipped and says so.
 #![cfg(target_os = "linux")]
 
+#[expect(dead_code, reason = "tests/tls_hostile.rs uses the rest")]
 mod programs;
 
 use std::io::{ErrorKind, Read, Write};

@@ -55,10 +55,12 @@ fn a_planted_import_against_the_arrows_is_caught() {
         ("src/link/server.rs", "fn f() { crate::sim::Sim::new(); }"),
         ("src/proto/http/state.rs", "use crate::net::Net;"),
         ("src/sim/sim.rs", "use crate::link::{tls, Server};"),
+        ("src/proto/channel/ends.rs", "use crate::doing::Doer;"),
     ] {
         assert_eq!(layers::violations(path, text).len(), 1, "{path}: {text}");
     }
     for (path, text) in [
+        ("src/proto/channel/ends.rs", "use crate::net::Net;"),
         (
             "src/net/mio.rs",
             "use crate::tyme::Tyme; use super::{Net, Sid}; use super::super::tyme;",

@@ -6,8 +6,9 @@ mod support;
 
 use hio::link::tls::{AltName, Certify, ClientTls, ServerTls, Versions};
 use hio::link::{Client, ClientEvent, CloseReason, Event, Limits, Remoter, Server, TlsFailure};
-use hio::net::{ConnectOptions, ListenOptions, Net, Owner};
+use hio::net::{ConnectOptions, Endpoint, ListenOptions, Lookup, Net, Owner};
 use hio::tyme::Tyme;
+use support::memory::MemoryNet;
 use support::pki::Pki;
 use support::{World, client_reasons, everywhere, ms, pattern, reasons};
 
@@ -261,4 +262,35 @@ fn idle_connections_end_at_the_same_tyme_as_plain_ones() {
     }
     let apart = spans[0].abs_diff(spans[1]);
     assert!(apart < ms(10), "{spans:?}");
+}
+
+/// What was queued before left in plain text when no session could be made.
+#[test]
+fn what_was_to_be_protected_never_leaves_unprotected() {
+    let pki = Pki::new();
+    let tls = ClientTls::builder().ca(pki.ca.as_bytes()).build().unwrap();
+    let mut net = MemoryNet::default();
+    let address = "127.0.0.1".parse().unwrap();
+    // Dialled by a name that no certificate can have.
+    let known = (ms(20), Lookup::Ready(vec![address]));
+    net.names.insert("no name".into(), known);
+    let mut world = World::of(Box::new(net));
+    let mut server = world.server(Limits::default());
+    let to = Endpoint::host("no name", server.ha().addr().unwrap().port());
+    let mut client = Client::new(to, ConnectOptions::default(), Limits::default()).with_tls(tls);
+    let tyme = world.net.now();
+    client.open(tyme, world.net.as_mut(), Owner::NONE).unwrap();
+    client.tx(b"secret").unwrap();
+    let (mut came, mut ends) = (Vec::new(), Vec::new());
+    world.until("the end", |tyme, net| {
+        client.service(tyme, net);
+        let look = |remoter: &mut Remoter| came.extend_from_slice(remoter.rx());
+        server.service_each(tyme, net, look).unwrap();
+        ends.extend(reasons(&mut server));
+        !ends.is_empty() && client.closed().is_some()
+    });
+    let unnamed = CloseReason::Tls(TlsFailure::BadName);
+    assert_eq!(client.closed(), Some(unnamed));
+    assert_eq!(client.stats().unsent, 6);
+    assert!(came.is_empty(), "{came:?}");
 }

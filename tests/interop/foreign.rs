@@ -131,6 +131,23 @@ pub(crate) fn hio_python() -> Option<PathBuf> {
     found
 }
 
+/// A Python that has aiohttp and httpx: named by `HTTP_PYTHON`, or made by `tests/interop/setup_http.sh`.
+pub(crate) fn http_python() -> Option<PathBuf> {
+    let named = std::env::var_os("HTTP_PYTHON").map(PathBuf::from);
+    let target = example("any").ancestors().nth(3).map(Path::to_owned);
+    let made = target.map(|target| target.join("http-venv/bin/python"));
+    let found = named
+        .into_iter()
+        .chain(made)
+        .find(|python| runs(python, "import aiohttp, httpx, h11"));
+    if found.is_none() {
+        println!(
+            "skipped: no Python with aiohttp and httpx; tests/interop/setup_http.sh makes one"
+        );
+    }
+    found
+}
+
 /// Any Python 3.
 pub(crate) fn plain_python() -> Option<PathBuf> {
     let found = ["python3", "python"].map(PathBuf::from);

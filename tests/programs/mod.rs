@@ -79,19 +79,29 @@ pub(crate) struct Served {
 impl Served {
     /// Starts `echo_server` with these arguments.
     pub(crate) fn echo(args: &[&str]) -> Self {
-        Self::command(&[], args)
+        Self::command(&[], "echo_server", args)
     }
 
-    /// The same below `strace -f -o LOG` with further options.
+    /// Starts the server that has much to say, `tests/programs/feed_server.rs`.
+    pub(crate) fn feed(args: &[&str]) -> Self {
+        Self::command(&[], "feed_server", args)
+    }
+
+    /// Starts any example that says `listening on ADDR`.
+    pub(crate) fn example(name: &str, args: &[&str]) -> Self {
+        Self::command(&[], name, args)
+    }
+
+    /// An echo server below `strace -f -o LOG` with further options.
     pub(crate) fn traced(log: &Path, options: &[&str], args: &[&str]) -> Self {
         let log = log.to_str().unwrap();
         let mut tool = vec!["strace", "-f", "-o", log];
         tool.extend(options);
-        Self::command(&tool, args)
+        Self::command(&tool, "echo_server", args)
     }
 
-    fn command(tool: &[&str], args: &[&str]) -> Self {
-        let server = example("echo_server");
+    fn command(tool: &[&str], name: &str, args: &[&str]) -> Self {
+        let server = example(name);
         let mut words: Vec<&str> = tool.to_vec();
         words.push(server.to_str().unwrap());
         words.extend(args);

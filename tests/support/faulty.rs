@@ -139,8 +139,8 @@ impl<N: Net> Net for Faulty<N> {
     fn close(&mut self, sid: Sid) {
         self.inner.close(sid);
     }
-    fn resolve(&mut self, name: &str) -> Lookup {
-        self.inner.resolve(name)
+    fn resolve(&mut self, group: Group, name: &str) -> Lookup {
+        self.inner.resolve(group, name)
     }
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
         self.hit(Call::Local)?;

@@ -1,6 +1,6 @@
 //! A net in memory: the same edges as the real one, a clock that leaps, descriptors that run out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use hio::tyme::Tyme;
 /// Streams between sockets of one process.
 #[derive(Debug)]
 pub(crate) struct MemoryNet {
-    now: Tyme,
+    pub(crate) now: Tyme,
     /// Wall time when the clock says zero.
     pub(crate) epoch: Duration,
     sockets: Vec<Option<Socket>>,
@@ -28,8 +28,18 @@ pub(crate) struct MemoryNet {
     pub(crate) split: usize,
     /// Addresses from which no answer ever comes.
     pub(crate) blackholes: Vec<Endpoint>,
-    /// Names: look-ups still pending, and the answer.
-    pub(crate) names: BTreeMap<String, (u32, Lookup)>,
+    /// Addresses that answer so late.
+    pub(crate) slow: BTreeMap<Endpoint, Duration>,
+    /// Addresses to which there is no way, as is known at once.
+    pub(crate) unreachable: Vec<Endpoint>,
+    /// Names: how long a look-up takes, and the answer; a pending one never comes.
+    pub(crate) names: BTreeMap<String, (Duration, Lookup)>,
+    /// Look-ups under way: when the answer is there, and whether it was told of.
+    look_ups: BTreeMap<(Group, String), (Tyme, bool)>,
+    /// Groups that have an answer and were not told by `ready` yet.
+    answered: BTreeSet<Group>,
+    /// Look-ups that were asked about.
+    pub(crate) resolves: u64,
     /// Accepts that failed.
     pub(crate) accepts_failed: Vec<Tyme>,
     /// Every dial: when and where to.
@@ -58,6 +68,7 @@ enum Kind {
     },
     /// On its way, perhaps for ever.
     Dialling {
+        since: Tyme,
         failure: Option<NetError>,
     },
     Stream(Stream),
@@ -88,7 +99,12 @@ impl Default for MemoryNet {
             capacity: 64 * 1024,
             split: 0,
             blackholes: Vec::new(),
+            slow: BTreeMap::new(),
+            unreachable: Vec::new(),
             names: BTreeMap::new(),
+            look_ups: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            resolves: 0,
             accepts_failed: Vec::new(),
             dials: Vec::new(),
             calls: 0,
@@ -184,7 +200,14 @@ impl MemoryNet {
             let Some(socket) = &self.sockets[i] else {
                 continue;
             };
-            if !matches!(socket.kind, Kind::Dialling { failure: None }) {
+            let Kind::Dialling {
+                failure: None,
+                since,
+            } = socket.kind
+            else {
+                continue;
+            };
+            if self.answers_at(&socket.peer, since) > self.now {
                 continue;
             }
             let (to, from) = (socket.peer.clone(), socket.local.clone());
@@ -198,6 +221,7 @@ impl MemoryNet {
                     _ => NetError::Refused,
                 };
                 self.at_mut(sid).unwrap().kind = Kind::Dialling {
+                    since,
                     failure: Some(missing),
                 };
                 self.wake(sid, true, true);
@@ -231,6 +255,42 @@ impl MemoryNet {
         }
     }
 
+    /// When an address that was dialled then answers.
+    fn answers_at(&self, to: &Endpoint, since: Tyme) -> Tyme {
+        match self.slow.get(to) {
+            _ if self.blackholes.contains(to) => Tyme::NEVER,
+            Some(late) => since + *late,
+            None => since,
+        }
+    }
+
+    /// When something happens by itself.
+    fn next_event(&self) -> Tyme {
+        let dialling = self.sockets.iter().flatten().filter_map(|s| match s.kind {
+            Kind::Dialling {
+                failure: None,
+                since,
+            } => Some(self.answers_at(&s.peer, since)),
+            _ => None,
+        });
+        let answers = self.look_ups.values().map(|(at, _)| *at);
+        let later = |at: &Tyme| *at > self.now;
+        dialling
+            .chain(answers)
+            .filter(later)
+            .min()
+            .unwrap_or(Tyme::NEVER)
+    }
+
+    /// Tells of answers that are there.
+    fn tell_answers(&mut self) {
+        for ((group, _), (at, told)) in &mut self.look_ups {
+            if *at <= self.now && !std::mem::replace(told, true) {
+                self.answered.insert(*group);
+            }
+        }
+    }
+
     fn waiting(&self) -> usize {
         let waiting = |s: &Socket| match &s.kind {
             Kind::Listener { waiting, .. } => waiting.len(),
@@ -261,22 +321,27 @@ impl Net for MemoryNet {
     fn entropy(&mut self, out: &mut [u8]) {
         out.fill(7);
     }
-    /// Leaps to `until` when nothing is marked; else a little time passes.
+    /// Leaps to `until`, or to what happens by itself before, when nothing is marked; else a little
+    /// time passes.
     fn poll(&mut self, until: Tyme) -> Result<(), NetError> {
         self.establish();
-        if self.sockets.iter().flatten().any(|s| s.marked) {
+        if self.sockets.iter().flatten().any(|s| s.marked) || !self.answered.is_empty() {
             self.now += Duration::from_micros(50); // time goes on while there is work
         } else {
+            let until = until.min(self.next_event());
             assert!(!until.is_never(), "nothing is left to wait for");
             self.now = self.now.max(until);
+            self.establish();
         }
+        self.tell_answers();
         Ok(())
     }
     fn woken(&mut self, out: &mut Vec<Owner>) {
         for (i, owner) in self.groups.iter().enumerate() {
             let of_group = |s: &&Socket| s.group.index() as usize == i && s.marked;
+            let answered = self.answered.iter().any(|g| g.index() as usize == i);
             if let Some(owner) = owner {
-                if self.sockets.iter().flatten().any(|s| of_group(&s)) {
+                if answered || self.sockets.iter().flatten().any(|s| of_group(&s)) {
                     out.push(*owner);
                 }
             }
@@ -295,9 +360,12 @@ impl Net for MemoryNet {
                 self.close(Sid::new(u32::try_from(i).unwrap(), self.generations[i]));
             }
         }
+        self.look_ups.retain(|(waiting, _), _| *waiting != group);
+        self.answered.remove(&group);
         self.groups[group.index() as usize] = None;
     }
     fn ready(&mut self, group: Group, out: &mut Vec<Sid>) {
+        self.answered.remove(&group);
         for (i, socket) in self.sockets.iter_mut().enumerate() {
             if let Some(socket) = socket.as_mut().filter(|s| s.group == group && s.marked) {
                 socket.marked = false;
@@ -372,14 +440,22 @@ impl Net for MemoryNet {
             Endpoint::Unix(_) => Endpoint::Unnamed,
             _ => return Err(NetError::Invalid),
         };
-        let sid = self.add(group, from, to.clone(), Kind::Dialling { failure: None })?;
-        Ok(sid)
+        if self.unreachable.contains(to) {
+            return Err(NetError::Unreachable);
+        }
+        let dialling = Kind::Dialling {
+            since: self.now,
+            failure: None,
+        };
+        self.add(group, from, to.clone(), dialling)
     }
     fn connected(&mut self, sid: Sid) -> Result<bool, NetError> {
         match &self.at(sid).ok_or(NetError::Stale)?.kind {
             Kind::Stream(_) => Ok(true),
-            Kind::Dialling { failure: None } => Ok(false),
-            Kind::Dialling { failure: Some(why) } => Err(*why),
+            Kind::Dialling { failure: None, .. } => Ok(false),
+            Kind::Dialling {
+                failure: Some(why), ..
+            } => Err(*why),
             Kind::Listener { .. } => Err(NetError::Invalid),
         }
     }
@@ -485,12 +561,27 @@ impl Net for MemoryNet {
         self.sockets[index] = None;
         self.generations[index] += 1;
     }
-    fn resolve(&mut self, name: &str) -> Lookup {
-        match self.names.get_mut(name) {
-            None => Lookup::Failed(NetError::Unresolvable),
-            Some((0, answer)) => answer.clone(),
-            Some((pending, _)) => {
-                *pending -= 1;
+    fn resolve(&mut self, group: Group, name: &str) -> Lookup {
+        self.resolves += 1;
+        let Some((takes, answer)) = self.names.get(name) else {
+            return Lookup::Failed(NetError::Unresolvable);
+        };
+        let asked = (group, name.to_owned());
+        match self.look_ups.get(&asked) {
+            _ if takes.is_zero() => answer.clone(),
+            Some(&(at, _)) if at <= self.now => {
+                self.look_ups.remove(&asked);
+                answer.clone()
+            }
+            Some(_) => Lookup::Pending,
+            None => {
+                let never = *answer == Lookup::Pending;
+                let at = if never {
+                    Tyme::NEVER
+                } else {
+                    self.now + *takes
+                };
+                self.look_ups.insert(asked, (at, false));
                 Lookup::Pending
             }
         }

@@ -5,6 +5,9 @@ pub(crate) mod faulty;
 pub(crate) mod memory;
 #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 pub(crate) mod pki;
+pub(crate) mod simulated;
+pub(crate) mod stream_stories;
+pub(crate) mod streams;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -148,7 +148,7 @@ impl Net for WakeNet {
         Err(NetError::Stale)
     }
     fn close(&mut self, _: Sid) {}
-    fn resolve(&mut self, _: &str) -> Lookup {
+    fn resolve(&mut self, _: Group, _: &str) -> Lookup {
         Lookup::Failed(NetError::Unresolvable)
     }
     fn local(&self, _: Sid) -> Result<Endpoint, NetError> {

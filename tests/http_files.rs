@@ -1,0 +1,281 @@
+//! Goal: files are served from below their folder and never from elsewhere, with conditions, ranges and types.
+//! Method: requests by hand to `Files`, on a folder with links that lead out, hidden names and a named pipe.
+
+#![cfg(all(feature = "http", unix))]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hio::net::Endpoint;
+use hio::proto::http::{Files, Request, RequestHead, Response};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method};
+
+/// A folder with something beside it that nobody may see.
+struct Site {
+    dir: PathBuf,
+    files: Files,
+}
+
+impl Site {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("hio-files-{}-{n}", std::process::id()));
+        let root = dir.join("site");
+        fs::create_dir_all(root.join("sub")).unwrap();
+        fs::create_dir_all(root.join(".git")).unwrap();
+        fs::create_dir_all(dir.join("site-of-others")).unwrap();
+        for (path, text) in [
+            ("secret", "secret"),
+            ("site-of-others/a", "secret"),
+            ("site/a.txt", "0123456789"),
+            ("site/empty", ""),
+            ("site/ä b.html", "name"),
+            ("site/.hidden", "secret"),
+            ("site/.git/config", "secret"),
+            ("site/sub/index.html", "index"),
+        ] {
+            fs::write(dir.join(path), text).unwrap();
+        }
+        symlink(dir.join("secret"), root.join("out")).unwrap();
+        symlink(&dir, root.join("up")).unwrap();
+        symlink("../site-of-others", root.join("others")).unwrap();
+        symlink(".git/config", root.join("shown")).unwrap();
+        symlink("a.txt", root.join("same")).unwrap();
+        symlink("round", root.join("round")).unwrap();
+        let files = Files::below(&root).unwrap();
+        Self { dir, files }
+    }
+
+    fn ask(&self, method: Method, path: &str, fields: &[(HeaderName, &str)]) -> Response {
+        let mut head = RequestHead::new(method, path.parse().unwrap());
+        for (name, value) in fields {
+            let value = HeaderValue::from_str(value).unwrap();
+            head.headers.append(name, value);
+        }
+        self.files.answer(&Request {
+            head,
+            body: Vec::new(),
+            trailers: HeaderMap::new(),
+            peer: Endpoint::host("127.0.0.1", 1),
+        })
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let response = self.ask(Method::GET, path, &[]);
+        let body = String::from_utf8_lossy(&response.body).into_owned();
+        (response.head.status.as_u16(), body)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn field(response: &Response, name: HeaderName) -> String {
+    let value = response.head.headers.get(name);
+    value.map_or_else(String::new, |v| v.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn defect_h1_nothing_leads_out_of_the_folder() {
+    let site = Site::new();
+    for path in [
+        "/../secret",
+        "/sub/../../secret",
+        "/%2e%2e/secret",
+        "/%2E%2e%2fsecret",
+        "/.%2e/secret",
+        "/..%2fsecret",
+        "/..%5csecret",
+        "/..\\secret",
+        "/%2e%2e%5csecret",
+        "/%252e%252e/secret",
+        "/%c0%ae%c0%ae/secret",
+        "/%c0%af..%c0%afsecret",
+        "//etc/hostname",
+        "//%2fetc/hostname",
+        "/%2fetc%2fhostname",
+        "/etc/hostname",
+        "/out",
+        "/up/secret",
+        "/up/site/a.txt/../../secret",
+        "/others/a",
+        "/../site-of-others/a",
+        "/round",
+        "/a.txt%00.html",
+        "/a.txt%00",
+        "/a.txt/",
+        "/a.txt%",
+        "/a.txt%2",
+        "/a.txt%zz",
+        "/a%0a.txt",
+        "/C:%5csecret",
+        "/a.txt:stream",
+        "/.hidden",
+        "/%2ehidden",
+        "/.git/config",
+        "/shown",
+        "/.",
+        "/sub/.",
+        "/",
+        "/nothing",
+    ] {
+        let Ok(uri) = path.parse::<http::Uri>() else {
+            continue; // it never gets as far as this
+        };
+        let (status, body) = site.get(&uri.to_string());
+        let fine = status == 404 && !body.contains("secret");
+        assert!(fine, "{path}: {status} {body}");
+    }
+    assert_eq!(site.get("/a.txt"), (200, "0123456789".to_owned()));
+    assert_eq!(site.get("/same"), (200, "0123456789".to_owned()));
+    assert_eq!(
+        site.get("/up/site/a.txt").0,
+        200,
+        "what counts is where it ends"
+    );
+    assert_eq!(site.get("/%C3%A4%20b.html"), (200, "name".to_owned()));
+    assert_eq!(site.get("//sub//").1, "index");
+    assert_eq!(site.get("/sub").1, "index");
+}
+
+#[test]
+fn c_what_is_no_file_is_not_found_and_not_waited_for() {
+    let site = Site::new();
+    let pipe = site.dir.join("site/pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: no mkfifo here");
+        return;
+    }
+    assert_eq!(site.get("/pipe").0, 404);
+}
+
+#[test]
+fn c_methods_types_and_what_is_told_of_a_file() {
+    let site = Site::new();
+    let head = site.ask(Method::HEAD, "/a.txt", &[]);
+    let get = site.ask(Method::GET, "/a.txt", &[]);
+    assert_eq!(head.head.headers, get.head.headers);
+    assert_eq!(
+        head.body.len(),
+        10,
+        "it is counted, and left out by the connection"
+    );
+    assert_eq!(
+        field(&get, header::CONTENT_TYPE),
+        "text/plain; charset=utf-8"
+    );
+    let html = site.ask(Method::GET, "/sub", &[]);
+    assert_eq!(
+        field(&html, header::CONTENT_TYPE),
+        "text/html; charset=utf-8"
+    );
+    let empty = site.ask(Method::GET, "/empty", &[]);
+    assert_eq!((empty.head.status.as_u16(), empty.body.len()), (200, 0));
+    assert_eq!(
+        field(&empty, header::CONTENT_TYPE),
+        "application/octet-stream"
+    );
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let refused = site.ask(method, "/a.txt", &[]);
+        assert_eq!(refused.head.status.as_u16(), 405);
+        assert_eq!(field(&refused, header::ALLOW), "GET, HEAD");
+    }
+    let mut small = site;
+    small.files = small.files.clone().with_bytes_max(9);
+    assert_eq!(small.get("/a.txt").0, 501);
+    let part = small.ask(Method::GET, "/a.txt", &[(header::RANGE, "bytes=0-8")]);
+    assert_eq!(part.head.status.as_u16(), 206);
+}
+
+#[test]
+fn c_conditions_are_kept_to() {
+    let site = Site::new();
+    let get = site.ask(Method::GET, "/a.txt", &[]);
+    let (tag, date) = (
+        field(&get, header::ETAG),
+        field(&get, header::LAST_MODIFIED),
+    );
+    let weak = format!("W/{tag}");
+    let list = format!("\"x\", {tag}");
+    let old = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for (name, value, wanted) in [
+        (header::IF_NONE_MATCH, tag.as_str(), 304),
+        (header::IF_NONE_MATCH, &weak, 304),
+        (header::IF_NONE_MATCH, &list, 304),
+        (header::IF_NONE_MATCH, "*", 304),
+        (header::IF_NONE_MATCH, "\"x\"", 200),
+        (header::IF_MODIFIED_SINCE, &date, 304),
+        (header::IF_MODIFIED_SINCE, old, 200),
+        (header::IF_MODIFIED_SINCE, "yesterday", 200),
+        (header::IF_MATCH, &tag, 200),
+        (header::IF_MATCH, "*", 200),
+        (header::IF_MATCH, &weak, 412),
+        (header::IF_MATCH, "\"x\"", 412),
+        (header::IF_UNMODIFIED_SINCE, &date, 200),
+        (header::IF_UNMODIFIED_SINCE, old, 412),
+    ] {
+        let response = site.ask(Method::GET, "/a.txt", &[(name.clone(), value)]);
+        let status = response.head.status.as_u16();
+        assert_eq!(status, wanted, "{name}: {value}");
+        if status == 304 {
+            assert!(response.body.is_empty());
+            assert_eq!(field(&response, header::ETAG), tag);
+        }
+    }
+    // A tag counts more than a date.
+    let both = [
+        (header::IF_NONE_MATCH, "\"x\""),
+        (header::IF_MODIFIED_SINCE, date.as_str()),
+    ];
+    assert_eq!(
+        site.ask(Method::GET, "/a.txt", &both).head.status.as_u16(),
+        200
+    );
+}
+
+#[test]
+fn c_ranges_are_kept_to() {
+    let site = Site::new();
+    let get = site.ask(Method::GET, "/a.txt", &[]);
+    let tag = field(&get, header::ETAG);
+    for (range, status, body, told) in [
+        ("bytes=2-4", 206, "234", "bytes 2-4/10"),
+        ("bytes=7-", 206, "789", "bytes 7-9/10"),
+        ("bytes=-2", 206, "89", "bytes 8-9/10"),
+        (
+            "bytes=0-99999999999999999999",
+            206,
+            "0123456789",
+            "bytes 0-9/10",
+        ),
+        ("bytes=0-1,3-4", 200, "0123456789", ""),
+        ("bytes=5-2", 200, "0123456789", ""),
+        ("chars=1-2", 200, "0123456789", ""),
+    ] {
+        let response = site.ask(Method::GET, "/a.txt", &[(header::RANGE, range)]);
+        let found = (response.head.status.as_u16(), response.body.as_slice());
+        assert_eq!(found, (status, body.as_bytes()), "{range}");
+        assert_eq!(field(&response, header::CONTENT_RANGE), told, "{range}");
+    }
+    let beyond = site.ask(Method::GET, "/a.txt", &[(header::RANGE, "bytes=10-")]);
+    assert_eq!(beyond.head.status.as_u16(), 416);
+    assert_eq!(field(&beyond, header::CONTENT_RANGE), "bytes */10");
+    let range = (header::RANGE, "bytes=2-4");
+    for (condition, status) in [(tag.as_str(), 206), ("\"x\"", 200), ("W/\"x\"", 200)] {
+        let fields = [range.clone(), (header::IF_RANGE, condition)];
+        let response = site.ask(Method::GET, "/a.txt", &fields);
+        assert_eq!(response.head.status.as_u16(), status, "{condition}");
+    }
+    // RFC 9110 §14.2: HEAD has no ranges.
+    let head = site.ask(Method::HEAD, "/a.txt", &[range]);
+    assert_eq!(head.head.status.as_u16(), 200);
+}
