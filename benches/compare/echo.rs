@@ -128,6 +128,8 @@ impl Bench {
             Kind::Echo => "echo",
             Kind::Connect => "connect",
             Kind::Idle => "idle",
+            Kind::Channel => "channel",
+            Kind::Tarpc => "tarpc",
         };
         let mut command = Command::new(&self.myself);
         command.args(["--load", kind, "--addr", &served.addr]);

@@ -56,6 +56,10 @@ pub(crate) enum Kind {
     Connect,
     /// Nothing on all connections, then messages on one of them.
     Idle,
+    /// A request that is answered.
+    Channel,
+    /// The same in tarpc's format.
+    Tarpc,
 }
 
 /// Time for a server to get ready for the measured part.
@@ -101,7 +105,7 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32) -> io::Result<()> {
     }
     match generator.plan.kind {
         Kind::Idle => generator.idle(pid, before),
-        Kind::Echo | Kind::Connect => generator.busy(pid),
+        Kind::Echo | Kind::Connect | Kind::Channel | Kind::Tarpc => generator.busy(pid),
     }
 }
 

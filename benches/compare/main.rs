@@ -1,20 +1,23 @@
-//! hio beside the barest program that does the same work, mio by hand, and tokio.
+//! hio beside the barest program that does the same work, mio by hand, tokio, and turmoil.
 //!
 //! ```text
 //! cargo bench --bench compare                       everything, about twenty minutes
 //! cargo bench --bench compare -- --quick            a look, about a minute
 //! cargo bench --bench compare -- --only ticks,echo  parts: ticks timers echo idle connect counts
-//!                                                   and tls
+//!                                                   tls, simulation and channel
 //! ```
 //!
 //! One table with ratios comes out. `docs/BENCH.md` says how the figures are taken.
 
+mod channel;
+mod channel_load;
 mod counts;
 mod echo;
 mod load;
 mod measure;
 mod peers;
 mod process;
+mod simulation;
 mod table;
 mod ticks;
 mod timers;
@@ -45,7 +48,7 @@ const HELP: &str = "\
 Measures hio beside a floor, mio by hand and tokio; prints one table.
 
   --quick          few and short rounds: shows that it works, not how fast
-  --only A,B       parts: ticks timers echo idle connect counts tls
+  --only A,B       parts: ticks timers echo idle connect counts tls simulation channel
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
   --write FILE     puts the table between the marks in this page, too
@@ -91,8 +94,16 @@ impl Scale {
 }
 
 /// The parts that `--only` knows.
-const PARTS: [&str; 7] = [
-    "ticks", "timers", "echo", "idle", "connect", "counts", "tls",
+const PARTS: [&str; 9] = [
+    "ticks",
+    "timers",
+    "echo",
+    "idle",
+    "connect",
+    "counts",
+    "tls",
+    "simulation",
+    "channel",
 ];
 
 /// What the command line says.
@@ -104,8 +115,10 @@ struct Options {
     write: Option<String>,
     /// This process is a server,
     serve: Option<String>,
-    /// or the load.
+    /// or the load,
     load: bool,
+    /// or a simulation and nothing else, for an instrument that counts.
+    simulate: Option<String>,
     addr: String,
     pid: u32,
     doers: usize,
@@ -124,10 +137,17 @@ fn main() -> ExitCode {
     };
     let (plan, addr, pid) = (options.plan, &options.addr, options.pid);
     let done = match (&options.serve, &options.certs) {
+        _ if options.simulate.is_some() => {
+            let what = options.simulate.as_deref().unwrap_or_default();
+            simulation::bare(what, plan.conns, plan.count.unwrap_or(1))
+        }
         (Some(kind), Some(certs)) => peers::serve_tls(kind, addr, certs).map_err(|e| e.to_string()),
         (Some(kind), None) => peers::serve(kind, addr, options.doers).map_err(|e| e.to_string()),
         (None, Some(certs)) if options.load => {
             tls_load::run(plan, addr, pid, certs).map_err(|e| e.to_string())
+        }
+        (None, None) if options.load && matches!(plan.kind, Kind::Channel | Kind::Tarpc) => {
+            channel_load::run(plan, addr, pid).map_err(|e| e.to_string())
         }
         (None, _) if options.load => load::run(plan, addr, pid).map_err(|e| e.to_string()),
         (None, _) => compare(&options),
@@ -152,6 +172,9 @@ fn compare(options: &Options) -> Result<(), String> {
     if wanted("timers") {
         timers::run(&mut table, scale);
     }
+    if wanted("simulation") {
+        simulation::run(&mut table, scale);
+    }
     if ["echo", "idle", "connect", "counts"]
         .iter()
         .any(|p| wanted(p))
@@ -173,6 +196,9 @@ fn compare(options: &Options) -> Result<(), String> {
     if wanted("tls") {
         let bench = echo::Bench::tls(scale, options.candidate.as_deref())?;
         tls::run(&mut table, &bench);
+    }
+    if wanted("channel") {
+        channel::run(&mut table, scale);
     }
     table.end();
     if let Some(page) = &options.write {
@@ -204,6 +230,7 @@ fn options() -> Result<Options, lexopt::Error> {
             // What the processes below this one are told.
             Long("serve") => o.serve = Some(args.value()?.string()?),
             Long("load") => (o.load, o.plan.kind) = (true, args.value()?.parse_with(kind)?),
+            Long("simulate") => o.simulate = Some(args.value()?.string()?),
             Long("addr") => o.addr = args.value()?.string()?,
             Long("pid") => o.pid = args.value()?.parse()?,
             Long("certs") => o.certs = Some(args.value()?.into()),
@@ -237,6 +264,8 @@ fn kind(text: &str) -> Result<Kind, String> {
         "echo" => Ok(Kind::Echo),
         "connect" => Ok(Kind::Connect),
         "idle" => Ok(Kind::Idle),
+        "channel" => Ok(Kind::Channel),
+        "tarpc" => Ok(Kind::Tarpc),
         _ => Err(format!("no load {text}")),
     }
 }

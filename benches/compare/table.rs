@@ -116,16 +116,30 @@ impl Table {
         println!("\n{} rows, {} goals missed.", self.rows.len(), self.missed);
     }
 
-    /// Puts the table between the marks of a page, in place of what is there.
+    /// Puts the rows between the marks of a page: each in place of the one about the same, new
+    /// ones at the end. So a part can be measured by itself.
     pub(crate) fn write(&self, page: &str) -> Result<(), String> {
         let text = std::fs::read_to_string(page).map_err(|e| format!("{page}: {e}"))?;
         let whole = text.split_once(BEGIN).and_then(|(before, rest)| {
-            let (_, after) = rest.split_once(END)?;
-            let rows = self.rows.join("\n");
+            let (old, after) = rest.split_once(END)?;
+            let rows = self.merged(old).join("\n");
             Some(format!("{before}{BEGIN}\n{HEAD}\n{rows}\n{END}{after}"))
         });
         let whole = whole.ok_or_else(|| format!("{page}: no {BEGIN} and {END}"))?;
         std::fs::write(page, whole).map_err(|e| format!("{page}: {e}"))
+    }
+
+    fn merged<'a>(&'a self, old: &'a str) -> Vec<&'a str> {
+        let subject = |row: &str| row.split('|').nth(1).map(|s| s.trim().to_owned());
+        let mut rows: Vec<&str> = old.lines().skip_while(|l| !l.starts_with("|---")).collect();
+        rows.retain(|row| row.starts_with('|') && !row.starts_with("|---"));
+        for new in &self.rows {
+            match rows.iter().position(|row| subject(row) == subject(new)) {
+                Some(place) => rows[place] = new,
+                None => rows.push(new),
+            }
+        }
+        rows
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32, certs: &Path) -> io::Result<
     }
     match plan.kind {
         Kind::Idle => generator.idle(pid, before),
-        Kind::Echo | Kind::Connect => generator.busy(pid),
+        Kind::Echo | Kind::Connect | Kind::Channel | Kind::Tarpc => generator.busy(pid),
     }
 }
 

@@ -4,10 +4,12 @@
 //! connection, `TCP_NODELAY`, a read loop that ends at a short read. What the peer does not take
 //! is kept, and nothing more is read until it has been taken.
 
+pub(crate) mod channel;
 mod epoll;
 mod hio;
 mod mio;
 mod mio_rustls;
+mod tarpc;
 pub(crate) mod tls;
 mod tokio;
 mod tokio_rustls;
@@ -29,6 +31,10 @@ pub(crate) fn serve(kind: &str, addr: &str, doers: usize) -> io::Result<()> {
         "mio" => mio::serve(listen(addr)?),
         "tokio" => tokio::serve(listen(addr)?),
         "hio" => hio::serve(addr, doers),
+        "mio-channel" => channel::by_hand(listen(addr)?),
+        "tarpc" => tarpc::serve(listen(addr)?),
+        "hio-channel" => channel::hio(addr, false),
+        "hio-values" => channel::hio(addr, true),
         _ => Err(io::Error::other(format!("no peer called {kind}"))),
     }
 }
