@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::Scale;
+use crate::echo::built;
 use crate::measure::median;
 use crate::process::{LOAD_CORE, Served, pinned};
 use crate::table::{Goal, Row, Table};
@@ -20,19 +21,21 @@ const FEW: u64 = 1_000;
 const MANY: u64 = 6_000;
 
 /// All rows.
-pub(crate) fn run(table: &mut Table, scale: Scale) {
+pub(crate) fn run(table: &mut Table, scale: Scale) -> Result<(), String> {
+    let server = built("compare_server")?;
     for flying in [1, 1000] {
-        rates(table, scale, flying);
+        rates(table, scale, &server, flying);
     }
     for flying in [1, 1000] {
-        counts(table, flying);
+        counts(table, &server, flying);
     }
+    Ok(())
 }
 
 /// Figures of every round by the kind of server.
 type Figures = BTreeMap<&'static str, Vec<f64>>;
 
-fn rates(table: &mut Table, scale: Scale, flying: u64) {
+fn rates(table: &mut Table, scale: Scale, server: &str, flying: u64) {
     let what = format!("requests of 64 B, {flying} in flight");
     let mut all: [Figures; 2] = Default::default();
     let python = python();
@@ -45,7 +48,8 @@ fn rates(table: &mut Table, scale: Scale, flying: u64) {
             kinds.reverse();
         }
         for kind in kinds {
-            match once(kind, flying, scale.seconds, &python) {
+            let command = command(server, kind, &python);
+            match command.and_then(|c| once(&c, kind, flying, scale.seconds)) {
                 Ok(figures) => {
                     for (all, figure) in all.iter_mut().zip(figures) {
                         all.entry(kind).or_default().push(figure);
@@ -132,12 +136,12 @@ fn times(table: &mut Table, what: &str, all: &Figures, other: &str, goal: f64) {
 
 /// Rate and processor time of one run on a fresh server.
 fn once(
+    command: &[String],
     kind: &'static str,
     flying: u64,
     seconds: f64,
-    python: &Option<String>,
 ) -> Result<[f64; 2], String> {
-    let served = Served::start(&command(kind, python)?, Duration::from_secs(10))?;
+    let served = Served::start(command, Duration::from_secs(10))?;
     let said = load(&served, kind, flying, seconds, None)?;
     served.stop();
     let figure = |key: &str| {
@@ -182,19 +186,14 @@ fn load(
     }
 }
 
-fn command(kind: &str, python: &Option<String>) -> Result<Vec<String>, String> {
+fn command(server: &str, kind: &str, python: &Option<String>) -> Result<Vec<String>, String> {
     if let (AIOMAS, Some(python)) = (kind, python) {
         let script =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/compare/peers/aiomas_echo.py");
         return Ok(vec![python.clone(), script.display().to_string()]);
     }
-    let myself = std::env::current_exe().map_err(|e| e.to_string())?;
     let kind = if kind == "again" { "mio-channel" } else { kind };
-    Ok(vec![
-        myself.display().to_string(),
-        "--serve".to_owned(),
-        kind.to_owned(),
-    ])
+    Ok(vec![server.to_owned(), kind.to_owned()])
 }
 
 /// A Python with aiomas: named by `AIOMAS_PYTHON`.
@@ -209,11 +208,11 @@ fn python() -> Option<String> {
 }
 
 /// User instructions of a request.
-fn counts(table: &mut Table, flying: u64) {
+fn counts(table: &mut Table, server: &str, flying: u64) {
     let what = format!("requests of 64 B, {flying} in flight: instructions");
     let mut counted = Vec::new();
     for kind in ["mio-channel", "tarpc", "hio-channel", "hio-values"] {
-        match instructions(kind, flying) {
+        match instructions(server, kind, flying) {
             Ok(count) => counted.push(count),
             Err(why) => return table.note(&what, &format!("{kind}: {why}")),
         }
@@ -230,7 +229,7 @@ fn counts(table: &mut Table, flying: u64) {
     }
 }
 
-fn instructions(kind: &str, flying: u64) -> Result<f64, String> {
+fn instructions(server: &str, kind: &str, flying: u64) -> Result<f64, String> {
     let log = std::env::temp_dir().join(format!("hio-compare-{}-valgrind", std::process::id()));
     let mut totals = Vec::new();
     for count in [FEW, MANY] {
@@ -240,7 +239,7 @@ fn instructions(kind: &str, flying: u64) -> Result<f64, String> {
             "--callgrind-out-file=/dev/null".to_owned(),
             format!("--log-file={}", log.display()),
         ];
-        let command = [&tool[..], &command(kind, &None)?].concat();
+        let command = [&tool[..], &command(server, kind, &None)?].concat();
         let served = Served::start(&command, Duration::from_secs(60))?;
         load(&served, kind, flying, 600.0, Some(count))?;
         served.stop();

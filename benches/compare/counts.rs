@@ -3,6 +3,7 @@
 //! Each server runs under valgrind and under strace with two numbers of operations; the
 //! difference is what the operations cost.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,58 +51,71 @@ const CASES: [Case; 3] = [
 ];
 
 pub(crate) fn run(table: &mut Table, bench: &Bench) {
-    let dir = std::env::temp_dir().join(format!("hio-compare-{}", std::process::id()));
-    if let Err(why) = std::fs::create_dir_all(&dir) {
-        return table.note("counts", &why.to_string());
-    }
     for case in &CASES {
-        row(
-            table,
-            case,
-            "instructions",
-            "valgrind",
-            case.instructions,
-            |peer| instructions(bench, case, peer, &dir),
-        );
-        row(table, case, "system calls", "strace", case.calls, |peer| {
-            calls(bench, case, peer, &dir)
-        });
+        let plan = Plan {
+            conns: case.conns,
+            kind: case.kind,
+            ..Plan::default()
+        };
+        // A last retry or wake-up of the tool itself is not the server's.
+        let goals = [case.instructions, case.calls].map(|most| Goal::Figure(most + 0.005));
+        both(table, bench, case.what, plan, (&ALL, goals));
     }
+}
+
+/// Two rows: instructions and system calls of an operation of `plan`.
+pub(crate) fn both(
+    table: &mut Table,
+    bench: &Bench,
+    what: &str,
+    plan: Plan,
+    (peers, goals): (&[Peer], [Goal; 2]),
+) {
+    let dir = std::env::temp_dir().join(format!("hio-compare-{}-counts", std::process::id()));
+    if let Err(why) = std::fs::create_dir_all(&dir) {
+        return table.note(what, &why.to_string());
+    }
+    let name = format!("{what}: instructions");
+    row(table, &name, "valgrind", peers, goals[0], |peer| {
+        instructions(bench, plan, peer, &dir)
+    });
+    let name = format!("{what}: system calls");
+    row(table, &name, "strace", peers, goals[1], |peer| {
+        calls(bench, plan, peer, &dir)
+    });
     drop(std::fs::remove_dir_all(&dir));
 }
 
 fn row(
     table: &mut Table,
-    case: &Case,
-    figure: &str,
+    what: &str,
     tool: &str,
-    goal: f64,
+    peers: &[Peer],
+    goal: Goal,
     count: impl Fn(Peer) -> Result<f64, String>,
 ) {
-    let what = format!("{}: {figure}", case.what);
-    let mut counts = Vec::new();
+    let mut counts = BTreeMap::new();
     // The floor is counted once: counts have no noise to show.
-    for peer in ALL.into_iter().filter(|p| *p != Peer::Again) {
+    for &peer in peers.iter().filter(|p| **p != Peer::Again) {
         match count(peer) {
-            Ok(figure) => counts.push(figure),
-            Err(why) => return table.note(&what, &format!("{peer:?} under {tool}: {why}")),
-        }
+            Ok(figure) => counts.insert(peer, vec![figure]),
+            Err(why) => return table.note(what, &format!("{peer:?} under {tool}: {why}")),
+        };
     }
+    let of = |peer| counts.get(&peer).map_or(&[][..], |all| &all[..]);
     table.row(Row {
-        what: &what,
-        unit: "",
-        floor: &counts[0..1],
-        mio: &counts[1..2],
-        tokio: &counts[2..3],
-        hio: &counts[3..4],
-        // A last retry or wake-up of the tool itself is not the server's.
-        goal: Goal::Figure(goal + 0.005),
+        what,
+        floor: of(Peer::Floor),
+        mio: of(Peer::Mio),
+        tokio: of(Peer::Tokio),
+        hio: of(Peer::Hio),
+        goal,
         ..Row::default()
     });
 }
 
 /// User instructions of an operation.
-fn instructions(bench: &Bench, case: &Case, peer: Peer, dir: &Path) -> Result<f64, String> {
+fn instructions(bench: &Bench, plan: Plan, peer: Peer, dir: &Path) -> Result<f64, String> {
     let log = dir.join("valgrind");
     let tool = [
         "valgrind".to_owned(),
@@ -109,7 +123,7 @@ fn instructions(bench: &Bench, case: &Case, peer: Peer, dir: &Path) -> Result<f6
         "--callgrind-out-file=/dev/null".to_owned(),
         format!("--log-file={}", log.display()),
     ];
-    difference(bench, case, peer, &tool, |served| {
+    difference(bench, plan, peer, &tool, |served| {
         served.stop();
         let text = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
         let line = text.lines().find_map(|l| l.split_once("Collected :"));
@@ -119,11 +133,11 @@ fn instructions(bench: &Bench, case: &Case, peer: Peer, dir: &Path) -> Result<f6
 }
 
 /// System calls of an operation.
-fn calls(bench: &Bench, case: &Case, peer: Peer, dir: &Path) -> Result<f64, String> {
+fn calls(bench: &Bench, plan: Plan, peer: Peer, dir: &Path) -> Result<f64, String> {
     let log = dir.join("strace");
     let tool = ["strace", "-f", "-c", "-o"].map(str::to_owned);
     let tool = [&tool[..], &[log.display().to_string()]].concat();
-    difference(bench, case, peer, &tool, |served| {
+    difference(bench, plan, peer, &tool, |served| {
         served.stop_traced();
         let text = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
         Ok(text.lines().filter_map(calls_of_line).sum())
@@ -141,7 +155,7 @@ fn calls_of_line(line: &str) -> Option<f64> {
 /// What the operations beyond the first few cost, each.
 fn difference(
     bench: &Bench,
-    case: &Case,
+    plan: Plan,
     peer: Peer,
     tool: &[String],
     end: impl Fn(Served) -> Result<f64, String>,
@@ -152,10 +166,8 @@ fn difference(
         let command = [tool, &bench.command(peer)].concat();
         let served = Served::start(&command, Duration::from_secs(60))?;
         let plan = Plan {
-            conns: case.conns,
-            kind: case.kind,
             count: Some(count),
-            ..Plan::default()
+            ..plan
         };
         bench.load(&served, plan, false)?;
         totals.push(end(served)?);

@@ -34,11 +34,23 @@ pub(crate) type Figures = BTreeMap<String, f64>;
 /// A run in which others took more than this share of the cores is taken again.
 const LOST_AT_MOST: f64 = 0.03;
 
+/// What an operation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Echo,
+    Http,
+}
+
 /// How servers and load are started.
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) scale: Scale,
+    /// This program, which is the load, too.
     myself: String,
+    /// The program with all servers but hio's example.
+    server: String,
+    /// What its servers speak.
+    speaks: Speaks,
     candidate: Option<Vec<String>>,
     /// Where the certificates are, when all is about TLS.
     certs: Option<PathBuf>,
@@ -46,32 +58,42 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(scale: Scale, candidate: Option<&str>) -> Result<Self, String> {
-        let myself = std::env::current_exe().map_err(|e| e.to_string())?;
         let candidate = match candidate {
-            Some(command) => command.split_whitespace().map(str::to_owned).collect(),
-            None => vec![echo_server(myself.clone())?],
+            Some(command) => command.to_owned(),
+            None => built("echo_server")?,
         };
-        Ok(Self {
-            scale,
-            myself: myself.display().to_string(),
-            candidate: Some(candidate),
-            certs: None,
-        })
+        Self::plain(scale, Some(&candidate), Speaks::Echo)
     }
 
-    /// The same with TLS. hio runs inside this program, too: a handshake allocates a lot, and the
-    /// allocator that counts is to slow all or none.
-    pub(crate) fn tls(scale: Scale, candidate: Option<&str>) -> Result<Self, String> {
+    fn plain(scale: Scale, candidate: Option<&str>, speaks: Speaks) -> Result<Self, String> {
         let myself = std::env::current_exe().map_err(|e| e.to_string())?;
-        let certs = std::env::temp_dir().join(format!("hio-compare-{}", std::process::id()));
-        crate::peers::tls::write_certificates(&certs)?;
         let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
         Ok(Self {
             scale,
             myself: myself.display().to_string(),
+            server: built("compare_server")?,
+            speaks,
             candidate: candidate.map(words),
-            certs: Some(certs),
+            certs: None,
         })
+    }
+
+    /// Servers of HTTP, without TLS.
+    pub(crate) fn http(scale: Scale, candidate: Option<&str>) -> Result<Self, String> {
+        Self::plain(scale, candidate, Speaks::Http)
+    }
+
+    /// Servers with TLS.
+    pub(crate) fn tls(
+        scale: Scale,
+        candidate: Option<&str>,
+        speaks: Speaks,
+    ) -> Result<Self, String> {
+        let certs = std::env::temp_dir().join(format!("hio-compare-{}", std::process::id()));
+        crate::tls_config::write_certificates(&certs)?;
+        let mut bench = Self::plain(scale, candidate, speaks)?;
+        bench.certs = Some(certs);
+        Ok(bench)
     }
 
     /// A file among the certificates.
@@ -80,46 +102,43 @@ impl Bench {
         dir.join(name).display().to_string()
     }
 
-    /// The command line of a server with TLS.
-    fn secure_command(&self, peer: Peer) -> Vec<String> {
-        let own = |kind: &str| {
-            let words = [&self.myself, "--serve", kind, "--certs", &self.cert("")];
-            words.map(str::to_owned).to_vec()
-        };
-        match (peer, &self.candidate) {
-            (Peer::Hio, Some(candidate)) => {
-                let (cert, key) = (self.cert("server.pem"), self.cert("server.key"));
-                let more = ["--addr", "127.0.0.1:0", "--tls", "--cert", &cert];
-                let more = more.into_iter().chain(["--key", &key]).map(str::to_owned);
-                candidate.iter().cloned().chain(more).collect()
-            }
-            (Peer::Hio | Peer::HioAlone | Peer::HioBusy, _) => own("hio-tls"),
-            (Peer::Tokio, _) => own("tokio-rustls"),
-            (Peer::Floor | Peer::Again | Peer::Mio, _) => own("mio-rustls"),
+    /// What the program with the servers calls a peer.
+    fn kind(&self, peer: Peer) -> &'static str {
+        let secure = self.certs.is_some();
+        match (peer, self.speaks, secure) {
+            (Peer::Floor | Peer::Again | Peer::Mio, Speaks::Http, _) => "mio-http",
+            (Peer::Tokio, Speaks::Http, _) => "hyper",
+            (Peer::Hio | Peer::HioAlone | Peer::HioBusy, Speaks::Http, _) => "hio-http",
+            (Peer::Floor | Peer::Again | Peer::Mio, Speaks::Echo, true) => "mio-rustls",
+            (Peer::Tokio, Speaks::Echo, true) => "tokio-rustls",
+            (Peer::Hio | Peer::HioAlone | Peer::HioBusy, Speaks::Echo, true) => "hio-tls",
+            (Peer::Floor | Peer::Again, Speaks::Echo, false) => "epoll",
+            (Peer::Mio, Speaks::Echo, false) => "mio",
+            (Peer::Tokio, Speaks::Echo, false) => "tokio",
+            (Peer::Hio | Peer::HioAlone | Peer::HioBusy, Speaks::Echo, false) => "hio",
         }
     }
 
     /// The command line of a server.
     pub(crate) fn command(&self, peer: Peer) -> Vec<String> {
-        if self.certs.is_some() {
-            return self.secure_command(peer);
-        }
-        let own = |kind: &str, doers: &str| {
-            let words = [&self.myself, "--serve", kind, "--doers", doers];
-            words.map(str::to_owned).to_vec()
+        let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let (cert, key) = (self.cert("server.pem"), self.cert("server.key"));
+        let mut command = match (peer, &self.candidate) {
+            (Peer::Hio, Some(candidate)) => candidate.clone(),
+            _ => words(&[&self.server, self.kind(peer)]),
         };
-        match peer {
-            Peer::Floor | Peer::Again => own("epoll", "0"),
-            Peer::Mio => own("mio", "0"),
-            Peer::Tokio => own("tokio", "0"),
-            Peer::HioBusy => own("hio", "1000"),
-            Peer::HioAlone => own("hio", "0"),
-            Peer::Hio => {
-                let mut words = self.candidate.clone().unwrap_or_default();
-                words.extend(["--addr", "127.0.0.1:0"].map(str::to_owned));
-                words
+        let more = match (peer, &self.candidate, &self.certs) {
+            (Peer::Hio, Some(_), None) => words(&["--addr", "127.0.0.1:0"]),
+            (Peer::Hio, Some(_), Some(_)) => {
+                let secure = ["--tls", "--cert", &cert, "--key", &key];
+                [words(&["--addr", "127.0.0.1:0"]), words(&secure)].concat()
             }
-        }
+            (_, _, Some(_)) => words(&["--certs", &self.cert("")]),
+            (Peer::HioBusy, ..) => words(&["--doers", "1000"]),
+            _ => Vec::new(),
+        };
+        command.extend(more);
+        command
     }
 
     /// Loads a server that runs.
@@ -128,6 +147,8 @@ impl Bench {
             Kind::Echo => "echo",
             Kind::Connect => "connect",
             Kind::Idle => "idle",
+            Kind::Get => "get",
+            Kind::Post => "post",
             Kind::Channel => "channel",
             Kind::Tarpc => "tarpc",
         };
@@ -324,7 +345,7 @@ impl Drop for Bench {
 /// The figures of every round of every peer.
 pub(crate) type Runs = BTreeMap<Peer, Vec<Figures>>;
 
-fn pick(runs: &Runs, peer: Peer, key: &str) -> Vec<f64> {
+pub(crate) fn pick(runs: &Runs, peer: Peer, key: &str) -> Vec<f64> {
     let of = |f: &Figures| f.get(key).copied().unwrap_or(f64::NAN);
     runs.get(&peer)
         .map_or_else(Vec::new, |rounds| rounds.iter().map(of).collect())
@@ -362,20 +383,23 @@ fn figures(text: &str) -> Figures {
         .collect()
 }
 
-/// Builds hio's example beside this program, and gives its path.
-fn echo_server(mut path: PathBuf) -> Result<String, String> {
-    let args = ["build", "--release", "--quiet", "--example", "echo_server"];
-    let done = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
-        .args(args)
-        .arg("--manifest-path")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .status();
-    if !done.is_ok_and(|status| status.success()) {
-        return Err("the example echo_server could not be built".to_owned());
+/// Builds an example beside this program, with the same provider, and gives its path.
+pub(crate) fn built(example: &str) -> Result<String, String> {
+    let mut path = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    cargo
+        .args(["build", "--release", "--quiet", "--example", example])
+        .args(["--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    if cfg!(feature = "aws-lc-rs") {
+        cargo.args(["--features", "aws-lc-rs"]);
+    }
+    if !cargo.status().is_ok_and(|status| status.success()) {
+        return Err(format!("the example {example} could not be built"));
     }
     path.pop(); // the file's name
     path.pop(); // deps
-    path.push("examples/echo_server");
+    path.push(format!("examples/{example}"));
     match path.exists() {
         true => Ok(path.display().to_string()),
         false => Err(format!("no {}", path.display())),

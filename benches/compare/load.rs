@@ -56,6 +56,10 @@ pub(crate) enum Kind {
     Connect,
     /// Nothing on all connections, then messages on one of them.
     Idle,
+    /// GET of HTTP, with a small answer.
+    Get,
+    /// POST of HTTP, which gets its body back.
+    Post,
     /// A request that is answered.
     Channel,
     /// The same in tarpc's format.
@@ -105,7 +109,7 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32) -> io::Result<()> {
     }
     match generator.plan.kind {
         Kind::Idle => generator.idle(pid, before),
-        Kind::Echo | Kind::Connect | Kind::Channel | Kind::Tarpc => generator.busy(pid),
+        _ => generator.busy(pid),
     }
 }
 

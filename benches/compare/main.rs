@@ -4,7 +4,7 @@
 //! cargo bench --bench compare                       everything, about twenty minutes
 //! cargo bench --bench compare -- --quick            a look, about a minute
 //! cargo bench --bench compare -- --only ticks,echo  parts: ticks timers echo idle connect counts
-//!                                                   tls, simulation and channel
+//!                                                   tls, http, simulation and channel
 //! ```
 //!
 //! One table with ratios comes out. `docs/BENCH.md` says how the figures are taken.
@@ -13,15 +13,18 @@ mod channel;
 mod channel_load;
 mod counts;
 mod echo;
+mod http;
+mod http_load;
 mod load;
 mod measure;
-mod peers;
 mod process;
 mod simulation;
 mod table;
 mod ticks;
 mod timers;
 mod tls;
+#[expect(dead_code, reason = "the servers use the rest")]
+mod tls_config;
 mod tls_load;
 
 use std::alloc::System;
@@ -34,7 +37,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use crate::load::{Kind, Plan};
 use crate::table::Table;
 
-/// Counts bytes, for the rows on memory. hio's own echo server runs without it.
+/// Counts bytes, for the rows on memory. The servers are programs of their own, without it.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -48,7 +51,7 @@ const HELP: &str = "\
 Measures hio beside a floor, mio by hand and tokio; prints one table.
 
   --quick          few and short rounds: shows that it works, not how fast
-  --only A,B       parts: ticks timers echo idle connect counts tls simulation channel
+  --only A,B       parts: ticks timers echo idle connect counts tls http simulation channel
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
   --write FILE     puts the table between the marks in this page, too
@@ -94,7 +97,7 @@ impl Scale {
 }
 
 /// The parts that `--only` knows.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "ticks",
     "timers",
     "echo",
@@ -102,6 +105,7 @@ const PARTS: [&str; 9] = [
     "connect",
     "counts",
     "tls",
+    "http",
     "simulation",
     "channel",
 ];
@@ -113,15 +117,12 @@ struct Options {
     only: Vec<String>,
     candidate: Option<String>,
     write: Option<String>,
-    /// This process is a server,
-    serve: Option<String>,
-    /// or the load,
+    /// This process is the load,
     load: bool,
     /// or a simulation and nothing else, for an instrument that counts.
     simulate: Option<String>,
     addr: String,
     pid: u32,
-    doers: usize,
     /// Where the certificates are, for TLS.
     certs: Option<PathBuf>,
     plan: Plan,
@@ -136,21 +137,21 @@ fn main() -> ExitCode {
         }
     };
     let (plan, addr, pid) = (options.plan, &options.addr, options.pid);
-    let done = match (&options.serve, &options.certs) {
+    let certs = options.certs.as_deref();
+    let done = match plan.kind {
         _ if options.simulate.is_some() => {
             let what = options.simulate.as_deref().unwrap_or_default();
             simulation::bare(what, plan.conns, plan.count.unwrap_or(1))
         }
-        (Some(kind), Some(certs)) => peers::serve_tls(kind, addr, certs).map_err(|e| e.to_string()),
-        (Some(kind), None) => peers::serve(kind, addr, options.doers).map_err(|e| e.to_string()),
-        (None, Some(certs)) if options.load => {
-            tls_load::run(plan, addr, pid, certs).map_err(|e| e.to_string())
-        }
-        (None, None) if options.load && matches!(plan.kind, Kind::Channel | Kind::Tarpc) => {
+        _ if !options.load => compare(&options),
+        Kind::Get | Kind::Post => http_load::run(plan, addr, pid, certs).map_err(|e| e.to_string()),
+        Kind::Channel | Kind::Tarpc => {
             channel_load::run(plan, addr, pid).map_err(|e| e.to_string())
         }
-        (None, _) if options.load => load::run(plan, addr, pid).map_err(|e| e.to_string()),
-        (None, _) => compare(&options),
+        Kind::Echo | Kind::Connect | Kind::Idle => match certs {
+            Some(certs) => tls_load::run(plan, addr, pid, certs).map_err(|e| e.to_string()),
+            None => load::run(plan, addr, pid).map_err(|e| e.to_string()),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -194,11 +195,14 @@ fn compare(options: &Options) -> Result<(), String> {
         }
     }
     if wanted("tls") {
-        let bench = echo::Bench::tls(scale, options.candidate.as_deref())?;
+        let bench = echo::Bench::tls(scale, options.candidate.as_deref(), echo::Speaks::Echo)?;
         tls::run(&mut table, &bench);
     }
+    if wanted("http") {
+        http::run(&mut table, scale, options.candidate.as_deref())?;
+    }
     if wanted("channel") {
-        channel::run(&mut table, scale);
+        channel::run(&mut table, scale)?;
     }
     table.end();
     if let Some(page) = &options.write {
@@ -228,14 +232,12 @@ fn options() -> Result<Options, lexopt::Error> {
                 std::process::exit(0);
             }
             // What the processes below this one are told.
-            Long("serve") => o.serve = Some(args.value()?.string()?),
             Long("load") => (o.load, o.plan.kind) = (true, args.value()?.parse_with(kind)?),
             Long("simulate") => o.simulate = Some(args.value()?.string()?),
             Long("addr") => o.addr = args.value()?.string()?,
             Long("pid") => o.pid = args.value()?.parse()?,
             Long("certs") => o.certs = Some(args.value()?.into()),
             Long("resume") => o.plan.resume = true,
-            Long("doers") => o.doers = args.value()?.parse()?,
             Long("conns") => o.plan.conns = args.value()?.parse()?,
             Long("size") => o.plan.size = args.value()?.parse()?,
             Long("pipeline") => o.plan.pipeline = args.value()?.parse()?,
@@ -264,6 +266,8 @@ fn kind(text: &str) -> Result<Kind, String> {
         "echo" => Ok(Kind::Echo),
         "connect" => Ok(Kind::Connect),
         "idle" => Ok(Kind::Idle),
+        "get" => Ok(Kind::Get),
+        "post" => Ok(Kind::Post),
         "channel" => Ok(Kind::Channel),
         "tarpc" => Ok(Kind::Tarpc),
         _ => Err(format!("no load {text}")),

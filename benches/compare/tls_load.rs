@@ -45,7 +45,7 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32, certs: &Path) -> io::Result<
     crate::process::raise_descriptors();
     let mut generator = Generator {
         addr: addr.parse().map_err(io::Error::other)?,
-        config: crate::peers::tls::client_config(certs, plan.resume)?,
+        config: crate::tls_config::client_config(certs, plan.resume)?,
         poll: Poll::new()?,
         events: Some(Events::with_capacity(1024)),
         conns: (0..plan.conns).map(|_| None).collect(),
@@ -62,7 +62,7 @@ pub(crate) fn run(plan: Plan, addr: &str, pid: u32, certs: &Path) -> io::Result<
     }
     match plan.kind {
         Kind::Idle => generator.idle(pid, before),
-        Kind::Echo | Kind::Connect | Kind::Channel | Kind::Tarpc => generator.busy(pid),
+        _ => generator.busy(pid),
     }
 }
 

@@ -6,22 +6,23 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::BUFFER;
+use super::{App, BUFFER};
 
 const DOOR: Token = Token(usize::MAX - 1);
 
-struct Conn {
+struct Conn<A> {
     socket: TcpStream,
+    app: A,
     /// What the peer has not taken yet.
     pending: Vec<u8>,
 }
 
-pub(crate) fn serve(listener: std::net::TcpListener) -> io::Result<()> {
+pub(super) fn serve<A: App>(listener: std::net::TcpListener) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::from_std(listener);
     poll.registry()
         .register(&mut listener, DOOR, Interest::READABLE)?;
-    let mut conns = Slab::new();
+    let mut conns: Slab<Conn<A>> = Slab::new();
     let mut events = Events::with_capacity(1024);
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -45,10 +46,15 @@ pub(crate) fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     }
 }
 
-fn accept(poll: &Poll, listener: &TcpListener, conns: &mut Slab<Conn>) -> io::Result<()> {
+fn accept<A: App>(
+    poll: &Poll,
+    listener: &TcpListener,
+    conns: &mut Slab<Conn<A>>,
+) -> io::Result<()> {
     while let Ok((socket, _)) = listener.accept() {
         let key = conns.insert(Conn {
             socket,
+            app: A::default(),
             pending: Vec::new(),
         });
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -58,7 +64,7 @@ fn accept(poll: &Poll, listener: &TcpListener, conns: &mut Slab<Conn>) -> io::Re
     Ok(())
 }
 
-impl Conn {
+impl<A: App> Conn<A> {
     /// An error means that the connection has ended.
     fn turn(&mut self, event: &mio::event::Event, buffer: &mut [u8]) -> io::Result<()> {
         let mut readable = event.is_readable();
@@ -80,10 +86,13 @@ impl Conn {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e),
             };
-            let sent = send(&mut self.socket, &buffer[..got])?;
-            if sent < got {
-                self.pending.extend_from_slice(&buffer[sent..got]);
-                return Ok(());
+            let out = self.app.feed(&buffer[..got])?;
+            if !out.is_empty() {
+                let sent = send(&mut self.socket, out)?;
+                if sent < out.len() {
+                    self.pending.extend_from_slice(&out[sent..]);
+                    return Ok(());
+                }
             }
             if got < buffer.len() && !event.is_read_closed() {
                 return Ok(());

@@ -9,12 +9,13 @@ use mio::{Events, Interest, Poll, Token};
 use rustls::{ServerConfig, ServerConnection};
 use slab::Slab;
 
-use super::BUFFER;
+use super::{App, BUFFER};
 
 const DOOR: Token = Token(usize::MAX - 1);
 
-struct Conn {
+struct Conn<A> {
     socket: TcpStream,
+    app: A,
     tls: ServerConnection,
 }
 
@@ -24,13 +25,13 @@ struct Buffers {
     plain: Vec<u8>,
 }
 
-pub(crate) fn serve(listener: std::net::TcpListener, certs: &Path) -> io::Result<()> {
-    let config = super::tls::server_config(certs)?;
+pub(super) fn serve<A: App>(listener: std::net::TcpListener, certs: &Path) -> io::Result<()> {
+    let config = crate::tls_config::server_config(certs)?;
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::from_std(listener);
     poll.registry()
         .register(&mut listener, DOOR, Interest::READABLE)?;
-    let mut conns = Slab::new();
+    let mut conns: Slab<Conn<A>> = Slab::new();
     let mut events = Events::with_capacity(1024);
     let mut buffers = Buffers {
         wire: vec![0; BUFFER],
@@ -57,16 +58,20 @@ pub(crate) fn serve(listener: std::net::TcpListener, certs: &Path) -> io::Result
     }
 }
 
-fn accept(
+fn accept<A: App>(
     poll: &Poll,
     listener: &TcpListener,
-    conns: &mut Slab<Conn>,
+    conns: &mut Slab<Conn<A>>,
     config: &Arc<ServerConfig>,
 ) -> io::Result<()> {
     while let Ok((socket, _)) = listener.accept() {
         let mut tls = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
         tls.set_buffer_limit(None); // nothing is read while something waits to be sent
-        let key = conns.insert(Conn { socket, tls });
+        let key = conns.insert(Conn {
+            socket,
+            app: A::default(),
+            tls,
+        });
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry()
             .register(&mut conns[key].socket, Token(key), interest)?;
@@ -74,7 +79,7 @@ fn accept(
     Ok(())
 }
 
-impl Conn {
+impl<A: App> Conn<A> {
     /// An error means that the connection has ended.
     fn turn(&mut self, event: &mio::event::Event, buffers: &mut Buffers) -> io::Result<()> {
         let mut readable = event.is_readable();
@@ -99,7 +104,7 @@ impl Conn {
             while !wire.is_empty() {
                 self.tls.read_tls(&mut wire)?;
                 self.tls.process_new_packets().map_err(io::Error::other)?;
-                self.echo(&mut buffers.plain)?;
+                self.answer(&mut buffers.plain)?;
             }
             self.flush()?;
             if self.tls.wants_write() || got < buffers.wire.len() && !event.is_read_closed() {
@@ -108,11 +113,14 @@ impl Conn {
         }
     }
 
-    fn echo(&mut self, plain: &mut [u8]) -> io::Result<()> {
+    fn answer(&mut self, plain: &mut [u8]) -> io::Result<()> {
         loop {
             match self.tls.reader().read(plain) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(got) => self.tls.writer().write_all(&plain[..got])?,
+                Ok(got) => {
+                    let out = self.app.feed(&plain[..got])?;
+                    self.tls.writer().write_all(out)?;
+                }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e),
             }

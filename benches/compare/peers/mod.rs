@@ -1,16 +1,17 @@
-//! Echo servers to stand beside, each the best form of its kind.
+//! Servers to stand beside, each the best form of its kind.
 //!
 //! All of them: one thread, one shared read buffer of 64 KiB, edge-triggered, one registration a
 //! connection, `TCP_NODELAY`, a read loop that ends at a short read. What the peer does not take
 //! is kept, and nothing more is read until it has been taken.
 
-pub(crate) mod channel;
+mod channel;
 mod epoll;
 mod hio;
+mod http;
+mod hyper;
 mod mio;
 mod mio_rustls;
 mod tarpc;
-pub(crate) mod tls;
 mod tokio;
 mod tokio_rustls;
 
@@ -23,18 +24,37 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Bytes of the shared read buffer.
 const BUFFER: usize = 64 << 10;
 
+/// What a connection of mio by hand makes of what comes.
+trait App: Default {
+    /// What is to be sent back; an error ends the connection.
+    fn feed<'a>(&'a mut self, input: &'a [u8]) -> io::Result<&'a [u8]>;
+}
+
+/// The same bytes.
+#[derive(Default)]
+struct Echo;
+
+impl App for Echo {
+    fn feed<'a>(&'a mut self, input: &'a [u8]) -> io::Result<&'a [u8]> {
+        Ok(input)
+    }
+}
+
 /// Serves on `addr` until it is killed.
 pub(crate) fn serve(kind: &str, addr: &str, doers: usize) -> io::Result<()> {
     crate::process::raise_descriptors();
     match kind {
         "epoll" => epoll::serve(listen(addr)?),
-        "mio" => mio::serve(listen(addr)?),
+        "mio" => mio::serve::<Echo>(listen(addr)?),
         "tokio" => tokio::serve(listen(addr)?),
         "hio" => hio::serve(addr, doers),
         "mio-channel" => channel::by_hand(listen(addr)?),
         "tarpc" => tarpc::serve(listen(addr)?),
         "hio-channel" => channel::hio(addr, false),
         "hio-values" => channel::hio(addr, true),
+        "mio-http" => mio::serve::<http::Http>(listen(addr)?),
+        "hyper" => hyper::serve(listen(addr)?, None),
+        "hio-http" => hio::serve_http(addr, None),
         _ => Err(io::Error::other(format!("no peer called {kind}"))),
     }
 }
@@ -43,9 +63,12 @@ pub(crate) fn serve(kind: &str, addr: &str, doers: usize) -> io::Result<()> {
 pub(crate) fn serve_tls(kind: &str, addr: &str, certs: &Path) -> io::Result<()> {
     crate::process::raise_descriptors();
     match kind {
-        "mio-rustls" => mio_rustls::serve(listen(addr)?, certs),
+        "mio-rustls" => mio_rustls::serve::<Echo>(listen(addr)?, certs),
         "tokio-rustls" => tokio_rustls::serve(listen(addr)?, certs),
         "hio-tls" => hio::serve_tls(addr, certs),
+        "mio-http" => mio_rustls::serve::<http::Http>(listen(addr)?, certs),
+        "hyper" => hyper::serve(listen(addr)?, Some(certs)),
+        "hio-http" => hio::serve_http(addr, Some(certs)),
         _ => Err(io::Error::other(format!("no peer with TLS called {kind}"))),
     }
 }

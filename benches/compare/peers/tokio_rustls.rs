@@ -17,7 +17,7 @@ use super::BUFFER;
 thread_local!(static SHARED: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]));
 
 pub(crate) fn serve(listener: std::net::TcpListener, certs: &Path) -> io::Result<()> {
-    let acceptor = TlsAcceptor::from(super::tls::server_config(certs)?);
+    let acceptor = TlsAcceptor::from(crate::tls_config::server_config(certs)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
