@@ -1,6 +1,5 @@
 //! One end of one connection: the machine that the rest of the folder are parts of.
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::body::{Length, Reader};
@@ -9,6 +8,7 @@ use super::error::{HttpError, Misuse};
 use super::framing;
 use super::head::{self, RequestHead, ResponseHead, Scan};
 use super::limits::HttpLimits;
+use super::said::Said;
 use super::state::{Role, Sides, State, Wish};
 use super::write::{self, Future, Told};
 
@@ -56,6 +56,8 @@ pub struct Connection {
     requests: u64,
     /// Empty lines before a request.
     blank: bool,
+    /// The client waits for `100 Continue`.
+    waits: bool,
 }
 
 /// What was found in the bytes that [`Connection::receive`] took.
@@ -105,6 +107,7 @@ impl Connection {
             client_stays: true,
             requests: 0,
             blank: false,
+            waits: false,
         }
     }
 
@@ -130,6 +133,19 @@ impl Connection {
     #[must_use]
     pub const fn unsent(&self) -> Length {
         self.unsent
+    }
+
+    /// Bytes of the body whose head was received last, if that tells.
+    pub(super) const fn unread(&self) -> Option<u64> {
+        match self.reader {
+            Reader::Known(left) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub(super) const fn client_waits(&self) -> bool {
+        self.waits
     }
 
     /// Reads no more of the peer's message, which did not come in time: a server may still answer.
@@ -160,7 +176,15 @@ impl Connection {
     /// that the error names. [`HttpError::Truncated`] when the end came within a message. Nothing
     /// can be received after either.
     pub fn receive(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
-        let found = match self.theirs() {
+        let found = self.look(rx, ended);
+        if found.is_err() {
+            self.broke();
+        }
+        found
+    }
+
+    fn look(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
+        match self.theirs() {
             State::Switched => Ok((0, Incoming::Switched)),
             State::Body => self.body(rx, ended),
             State::Closed => Ok((0, Incoming::Closed)),
@@ -177,11 +201,7 @@ impl Connection {
             State::Done => Ok((0, Incoming::Paused)),
             // RFC 9112 §9.6: what follows the last message is not looked at.
             State::MustClose => Ok((rx.len(), Incoming::NeedMore)),
-        };
-        if found.is_err() {
-            self.broke();
         }
-        found
     }
 
     fn closed(&mut self) -> Incoming {
@@ -199,6 +219,12 @@ impl Connection {
 
     fn head(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
         let server = self.role == Role::Server;
+        if server && self.scan.is_fresh() {
+            let mut said = Said::default();
+            if let Some((end, head)) = head::whole_request(rx, &self.limits, &mut said) {
+                return self.request(end, head?, &said);
+            }
+        }
         // RFC 9112 §2.2: old clients send an empty line after a body. One, and not more.
         if server && !self.blank && rx.starts_with(b"\r\n") {
             self.blank = true;
@@ -209,6 +235,12 @@ impl Connection {
             };
             return Ok((2 + taken, found));
         }
+        self.head_by_lines(rx, ended)
+    }
+
+    /// A head that may not be complete, or not right.
+    fn head_by_lines(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
+        let server = self.role == Role::Server;
         let too_long = match server {
             true => StatusCode::URI_TOO_LONG,
             false => StatusCode::BAD_REQUEST,
@@ -219,28 +251,39 @@ impl Connection {
                 false => Ok((0, Incoming::NeedMore)),
             };
         };
-        let text = &rx[..end];
-        let found = match server {
-            true => self.request(head::request(text, &self.limits)?)?,
-            false => self.response(head::response(text, &self.limits)?)?,
-        };
-        Ok((end, found))
+        let (text, mut said) = (&rx[..end], Said::default());
+        match server {
+            true => {
+                let head = head::request(text, &self.limits, &mut said)?;
+                self.request(end, head, &said)
+            }
+            false => {
+                let head = head::response(text, &self.limits, &mut said)?;
+                Ok((end, self.response(head, &said)?))
+            }
+        }
     }
 
-    fn request(&mut self, head: RequestHead) -> Result<Incoming, HttpError> {
-        let length = framing::of_request(&head)?;
-        self.begin(&head);
+    #[inline]
+    fn request(
+        &mut self,
+        taken: usize,
+        head: RequestHead,
+        said: &Said<'_>,
+    ) -> Result<(usize, Incoming), HttpError> {
+        let length = framing::of_request(&head, said)?;
+        self.begin(&head, said);
         self.reader = Reader::new(length);
-        Ok(Incoming::Request(head))
+        Ok((taken, Incoming::Request(head)))
     }
 
-    fn response(&mut self, head: ResponseHead) -> Result<Incoming, HttpError> {
+    fn response(&mut self, head: ResponseHead, said: &Said<'_>) -> Result<Incoming, HttpError> {
         let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
         if switching && self.sides.wish != Some(Wish::Upgrade) {
             return Err(HttpError::bad("another protocol that nobody asked for"));
         }
-        let length = framing::of_response(&head, &self.asked)?;
-        let stays = framing::keeps_alive(&head.headers, head.version);
+        let length = framing::of_response(&head, said, &self.asked)?;
+        let stays = said.keeps_alive(&head.headers, head.version);
         self.sides
             .response(head.status, stays && length != Length::UntilClose);
         if self.sides.server == State::Body {
@@ -263,19 +306,20 @@ impl Connection {
     }
 
     /// Notes what a request means for the connection.
-    fn begin(&mut self, head: &RequestHead) {
+    fn begin(&mut self, head: &RequestHead, said: &Said<'_>) {
         self.requests += 1;
         self.blank = false;
+        self.waits = said.expects && head.expects_continue();
         self.asked = head.method.clone();
         self.client_version = head.version;
-        self.client_stays = framing::keeps_alive(&head.headers, head.version);
+        self.client_stays = said.keeps_alive(&head.headers, head.version);
         let enough = self
             .limits
             .requests_max
             .is_some_and(|most| self.requests >= most);
         let wish = match head.method {
             Method::CONNECT => Some(Wish::Tunnel),
-            _ => head.wants_upgrade().then_some(Wish::Upgrade),
+            _ => (said.upgrades && head.wants_upgrade()).then_some(Wish::Upgrade),
         };
         self.sides.request(self.client_stays && !enough, wish);
     }
@@ -297,18 +341,17 @@ impl Connection {
         if self.role != Role::Client || self.ours() != State::Idle || self.sides.last {
             return Err(Misuse::State);
         }
+        let said = Said::of(&head.headers);
         let usual = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
         let told = match length {
             Length::UntilClose => return Err(Misuse::Framing),
             Length::Chunked => Told::Chunked,
             // RFC 9110 §8.6: none is told where none is expected.
-            Length::Known(0) if !usual && !head.headers.contains_key(CONTENT_LENGTH) => {
-                Told::Silent
-            }
+            Length::Known(0) if !usual && !said.length.is_there() => Told::Silent,
             Length::Known(n) => Told::Known(n),
         };
-        write::request(head, told, out)?;
-        self.begin(head);
+        write::request(head, &said, told, out)?;
+        self.begin(head, &said);
         self.unsent = length;
         Ok(())
     }
@@ -337,17 +380,18 @@ impl Connection {
             Length::Chunked if old => Length::UntilClose,
             length => length,
         };
-        let told = self.told(head, length)?;
+        let said = Said::of(&head.headers);
+        let told = self.told(head.status, &said, length)?;
         let empty = framing::has_no_body(head.status, &self.asked);
         let until_close = length == Length::UntilClose && !empty;
-        let says = framing::keeps_alive(&head.headers, Version::HTTP_11);
+        let says = said.keeps_alive(&head.headers, Version::HTTP_11);
         let stays = says && !until_close && !self.sides.last;
         let future = match (stays, old) {
             (false, _) => Future::Close,
             (true, true) => Future::KeepAlive,
             (true, false) => Future::Default,
         };
-        write::response(head, told, future, out)?;
+        write::response(head, &said, told, future, out)?;
         self.sides.response(head.status, stays);
         self.unsent = match empty {
             true => Length::Known(0),
@@ -357,11 +401,10 @@ impl Connection {
     }
 
     /// What a final response says of its length.
-    fn told(&self, head: &ResponseHead, length: Length) -> Result<Told, Misuse> {
-        let framed = head.headers.contains_key(CONTENT_LENGTH)
-            || head.headers.contains_key(TRANSFER_ENCODING);
-        let tunnel = self.asked == Method::CONNECT && head.status.is_success();
-        if !write::tells_length(head.status) || tunnel {
+    fn told(&self, status: StatusCode, said: &Said<'_>, length: Length) -> Result<Told, Misuse> {
+        let framed = said.length.is_there() || said.coding.is_there();
+        let tunnel = self.asked == Method::CONNECT && status.is_success();
+        if !write::tells_length(status) || tunnel {
             let empty = length == Length::Known(0);
             return match (empty, framed) {
                 (false, _) => Err(Misuse::NoBody),
@@ -369,7 +412,7 @@ impl Connection {
                 (true, false) => Ok(Told::Silent),
             };
         }
-        let unchanged = head.status == StatusCode::NOT_MODIFIED;
+        let unchanged = status == StatusCode::NOT_MODIFIED;
         match length {
             Length::Known(0) if unchanged && !framed => Ok(Told::Silent),
             Length::Known(n) => Ok(Told::Known(n)),
@@ -386,7 +429,8 @@ impl Connection {
         if unasked || self.client_version == Version::HTTP_10 {
             return Err(Misuse::State);
         }
-        write::response(head, Told::Silent, Future::Default, out)?;
+        let said = Said::of(&head.headers);
+        write::response(head, &said, Told::Silent, Future::Default, out)?;
         self.sides.response(head.status, true);
         Ok(())
     }

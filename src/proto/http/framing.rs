@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
 
 use super::body::Length;
 use super::error::HttpError;
-use super::head::{RequestHead, ResponseHead, has_token, tokens};
+use super::head::{RequestHead, ResponseHead, tokens};
+use super::said::{Field, Said};
 
 /// Fields that frame, route or guard a message, or say what it is (RFC 9110 §6.5.1).
 pub(super) const NOT_IN_TRAILERS: [HeaderName; 14] = [
@@ -29,16 +30,20 @@ pub(super) const NOT_IN_TRAILERS: [HeaderName; 14] = [
 ];
 
 /// The length of a request's body: told, or there is none.
-pub(super) fn of_request(head: &RequestHead) -> Result<Length, HttpError> {
-    Ok(told(&head.headers, head.version)?.unwrap_or(Length::Known(0)))
+pub(super) fn of_request(head: &RequestHead, said: &Said<'_>) -> Result<Length, HttpError> {
+    Ok(told(said, &head.headers, head.version)?.unwrap_or(Length::Known(0)))
 }
 
 /// The length of a response's body, which depends on what was asked.
-pub(super) fn of_response(head: &ResponseHead, asked: &Method) -> Result<Length, HttpError> {
+pub(super) fn of_response(
+    head: &ResponseHead,
+    said: &Said<'_>,
+    asked: &Method,
+) -> Result<Length, HttpError> {
     if has_no_body(head.status, asked) {
         return Ok(Length::Known(0));
     }
-    Ok(told(&head.headers, head.version)?.unwrap_or(Length::UntilClose))
+    Ok(told(said, &head.headers, head.version)?.unwrap_or(Length::UntilClose))
 }
 
 /// RFC 9112 §6.3, first and second case.
@@ -49,26 +54,26 @@ pub(super) fn has_no_body(status: StatusCode, asked: &Method) -> bool {
 }
 
 /// What the fields say of the length.
-fn told(headers: &HeaderMap, version: Version) -> Result<Option<Length>, HttpError> {
-    let chunked = is_chunked(headers, version)?;
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    match (chunked, lengths.next(), lengths.next()) {
-        (true, Some(_), _) => Err(HttpError::bad("Content-Length beside Transfer-Encoding")),
-        (true, None, _) => Ok(Some(Length::Chunked)),
-        (false, _, Some(_)) => Err(HttpError::bad("more than one Content-Length")),
-        (false, Some(value), None) => match number(value.as_bytes()) {
+fn told(
+    said: &Said<'_>,
+    headers: &HeaderMap,
+    version: Version,
+) -> Result<Option<Length>, HttpError> {
+    let chunked = said.coding.is_there() && is_chunked(headers, version)?;
+    match (chunked, said.length) {
+        (false, Field::None) => Ok(None),
+        (true, Field::None) => Ok(Some(Length::Chunked)),
+        (true, _) => Err(HttpError::bad("Content-Length beside Transfer-Encoding")),
+        (false, Field::Many) => Err(HttpError::bad("more than one Content-Length")),
+        (false, Field::One(value)) => match number(value) {
             Some(n) => Ok(Some(Length::Known(n))),
             None => Err(HttpError::bad("a Content-Length that is no number")),
         },
-        (false, None, None) => Ok(None),
     }
 }
 
-/// Whether the one transfer coding that we know is applied, once and last.
+/// Whether the transfer coding, as there is one, is the one that we know, applied once and last.
 fn is_chunked(headers: &HeaderMap, version: Version) -> Result<bool, HttpError> {
-    if !headers.contains_key(TRANSFER_ENCODING) {
-        return Ok(false);
-    }
     // RFC 9112 §6.1: whoever sends this does not know what it says.
     if version == Version::HTTP_10 {
         return Err(HttpError::bad("Transfer-Encoding in HTTP/1.0"));
@@ -102,29 +107,45 @@ fn number(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Whether another message may follow this one (RFC 9112 §9.3).
-pub(super) fn keeps_alive(headers: &HeaderMap, version: Version) -> bool {
-    if has_token(headers, &CONNECTION, "close") {
-        return false;
-    }
-    version == Version::HTTP_11 || has_token(headers, &CONNECTION, "keep-alive")
-}
-
 /// `uri-host [":" port]` (RFC 9110 §7.2), empty included.
 pub(super) fn is_host(text: &[u8]) -> bool {
+    let inside = |b: &u8| IN_HOST[usize::from(*b)];
+    text.iter().all(inside) || is_host_with_more(text)
+}
+
+/// The same where there is a port, or an address in brackets.
+fn is_host_with_more(text: &[u8]) -> bool {
     let (host, port) = match text.iter().rposition(|b| *b == b':') {
         Some(at) if !text.ends_with(b"]") => (&text[..at], &text[at + 1..]),
         _ => (text, &text[..0]),
     };
     let digits = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
     let literal = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]"));
-    let inside = |b: &u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=%".contains(b);
+    let inside = |b: &u8| IN_HOST[usize::from(*b)];
     digits
         && match literal {
             Some(inner) => !inner.is_empty() && inner.iter().all(|b| inside(b) || *b == b':'),
             None => host.iter().all(inside),
         }
 }
+
+/// The bytes of a registered name (RFC 3986 §3.2.2).
+const IN_HOST: [bool; 256] = {
+    let (mut table, mut i) = ([false; 256], 0);
+    let others = b"-._~!$&'()*+;=%";
+    while i < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "i is below 256")]
+        let byte = i as u8;
+        table[i] = byte.is_ascii_alphanumeric();
+        i += 1;
+    }
+    i = 0;
+    while i < others.len() {
+        table[others[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,17 @@
 //! Heads as they are received: where they end, and what is in them.
 
+use std::io::BufRead as _;
+use std::mem::MaybeUninit;
+
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
+use http::header::{CONNECTION, EXPECT, UPGRADE};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::error::HttpError;
 use super::framing;
 use super::limits::HttpLimits;
+use super::said::{Field, Said};
 
 /// The head of a request.
 #[derive(Clone, Debug)]
@@ -103,22 +107,27 @@ pub(super) struct Scan {
 }
 
 impl Scan {
+    /// Whether nothing of a head was looked at yet.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.seen == 0
+    }
+
     /// Where the fields end: after the empty line. A line's end is CRLF and nothing else.
     pub(super) fn find_end(
         &mut self,
         rx: &[u8],
         limits: &HttpLimits,
     ) -> Result<Option<usize>, HttpError> {
-        while let Some(at) = rx[self.seen..].iter().position(|b| *b == b'\n') {
-            let at = self.seen + at;
+        while let Some(next) = after_line(rx, self.seen) {
+            let at = next - 1;
             if at == self.line || rx[at - 1] != b'\r' {
                 return Err(HttpError::bad("a line that ends without a CR"));
             }
             let empty = at - 1 == self.line;
-            (self.seen, self.line) = (at + 1, at + 1);
+            (self.seen, self.line) = (next, next);
             if empty {
                 *self = Self::default();
-                return within(at + 1, limits).map(|()| Some(at + 1));
+                return within(next, limits).map(|()| Some(next));
             }
         }
         self.seen = rx.len();
@@ -142,6 +151,16 @@ impl Scan {
     }
 }
 
+/// Where the line that `from` lies in ends, after its LF. The standard library finds it many
+/// bytes at a time.
+fn after_line(rx: &[u8], from: usize) -> Option<usize> {
+    let mut rest = &rx[from..];
+    // Reading from memory never fails.
+    let n = rest.skip_until(b'\n').unwrap_or_default();
+    let next = from + n;
+    (n > 0 && rx[next - 1] == b'\n').then_some(next)
+}
+
 fn within(bytes: usize, limits: &HttpLimits) -> Result<(), HttpError> {
     if bytes > limits.head_bytes_max {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -150,11 +169,54 @@ fn within(bytes: usize, limits: &HttpLimits) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// A request's head, `text` being all of it.
-pub(super) fn request(text: &[u8], limits: &HttpLimits) -> Result<RequestHead, HttpError> {
+/// Fields whose places are noted on the stack.
+const USUAL: usize = 32;
+
+/// A request's head, `text` being all of it; `said` is what it says to the connection.
+pub(super) fn request<'a>(
+    text: &'a [u8],
+    limits: &HttpLimits,
+    said: &mut Said<'a>,
+) -> Result<RequestHead, HttpError> {
     let mut fields = vec![httparse::EMPTY_HEADER; limits.headers_max];
     let mut parsed = httparse::Request::new(&mut fields);
     done(parsed.parse(text), text)?;
+    request_of(&parsed, text, said)
+}
+
+/// The same for a head that came whole, with at most [`USUAL`] fields, at the beginning of `rx`:
+/// where it ends, too. None says nothing: the careful way, line by line, says what there is.
+pub(super) fn whole_request<'a>(
+    rx: &'a [u8],
+    limits: &HttpLimits,
+    said: &mut Said<'a>,
+) -> Option<(usize, Result<RequestHead, HttpError>)> {
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL];
+    let mut parsed = httparse::Request::new(&mut []);
+    let most = limits.headers_max.min(USUAL);
+    let parsing = parsed.parse_with_uninit_headers(rx, &mut fields[..most]);
+    let Ok(httparse::Status::Complete(end)) = parsing else {
+        return None;
+    };
+    let text = &rx[..end];
+    // httparse takes a bare LF for a line's end, and empty lines before the first.
+    let place = |piece: &str| piece.as_ptr() as usize - text.as_ptr() as usize;
+    let strict = |field: &httparse::Header<'_>| text[..place(field.name)].ends_with(b"\r\n");
+    let first = place(parsed.path?) + parsed.path?.len() + b" HTTP/1.1".len();
+    let fine = text.ends_with(b"\r\n\r\n")
+        && place(parsed.method?) == 0
+        && first <= limits.start_line_bytes_max
+        && end <= limits.head_bytes_max
+        && parsed.headers.iter().all(strict);
+    fine.then(|| (end, request_of(&parsed, text, said)))
+}
+
+#[inline]
+fn request_of<'a>(
+    parsed: &httparse::Request<'_, 'a>,
+    text: &'a [u8],
+    said: &mut Said<'a>,
+) -> Result<RequestHead, HttpError> {
     let all = Bytes::copy_from_slice(text);
     let method = parsed.method.unwrap_or_default();
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::bad("no method"))?;
@@ -162,19 +224,24 @@ pub(super) fn request(text: &[u8], limits: &HttpLimits) -> Result<RequestHead, H
         &method,
         part(&all, text, parsed.path.unwrap_or_default().as_bytes()),
     )?;
-    let head = RequestHead {
+    let headers = headers(&all, text, parsed.headers, said)?;
+    let version = version(parsed.version);
+    check_host(said, version)?;
+    check_expectation(&headers, said)?;
+    Ok(RequestHead {
         method,
         target,
-        version: version(parsed.version),
-        headers: headers(&all, text, parsed.headers)?,
-    };
-    check_host(&head)?;
-    check_expectation(&head)?;
-    Ok(head)
+        version,
+        headers,
+    })
 }
 
-/// A response's head, `text` being all of it.
-pub(super) fn response(text: &[u8], limits: &HttpLimits) -> Result<ResponseHead, HttpError> {
+/// A response's head, `text` being all of it; `said` is what it says to the connection.
+pub(super) fn response<'a>(
+    text: &'a [u8],
+    limits: &HttpLimits,
+    said: &mut Said<'a>,
+) -> Result<ResponseHead, HttpError> {
     let mut fields = vec![httparse::EMPTY_HEADER; limits.headers_max];
     let mut parsed = httparse::Response::new(&mut fields);
     done(parsed.parse(text), text)?;
@@ -189,7 +256,7 @@ pub(super) fn response(text: &[u8], limits: &HttpLimits) -> Result<ResponseHead,
         status,
         reason: own.then(|| ReasonPhrase(part(&all, text, reason.as_bytes()))),
         version: version(parsed.version),
-        headers: headers(&all, text, parsed.headers)?,
+        headers: headers(&all, text, parsed.headers, said)?,
     })
 }
 
@@ -205,7 +272,7 @@ pub(super) fn trailers(text: &[u8], limits: &HttpLimits) -> Result<HeaderMap, Ht
         Err(why) => return Err(malformed(why)),
     };
     let all = Bytes::copy_from_slice(text);
-    let trailers = headers(&all, text, parsed)?;
+    let trailers = headers(&all, text, parsed, &mut Said::default())?;
     // RFC 9110 §6.5.1: what frames or routes a message cannot come after it.
     match trailers
         .keys()
@@ -280,10 +347,11 @@ fn part(all: &Bytes, text: &[u8], piece: &[u8]) -> Bytes {
     all.slice(from..from + piece.len())
 }
 
-fn headers(
+fn headers<'a>(
     all: &Bytes,
-    text: &[u8],
-    parsed: &[httparse::Header<'_>],
+    text: &'a [u8],
+    parsed: &[httparse::Header<'a>],
+    said: &mut Said<'a>,
 ) -> Result<HeaderMap, HttpError> {
     let mut map = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
@@ -291,6 +359,7 @@ fn headers(
             .map_err(|_| HttpError::bad("a malformed field name"))?;
         let value = HeaderValue::from_maybe_shared(part(all, text, field.value))
             .map_err(|_| HttpError::bad("a malformed field value"))?;
+        said.note(&name, field.value);
         map.append(name, value);
     }
     Ok(map)
@@ -299,7 +368,7 @@ fn headers(
 /// The forms that a target may have (RFC 9112 §3.2).
 fn target(method: &Method, text: Bytes) -> Result<Uri, HttpError> {
     // A fragment is never sent, and `Uri` would drop it silently.
-    let fine = !text.contains(&b'#') && text.iter().all(|b| b.is_ascii_graphic());
+    let fine = text.iter().all(|b| b.is_ascii_graphic() && *b != b'#');
     let origin = text.first() == Some(&b'/');
     let star = &text[..] == b"*";
     let uri = Uri::from_maybe_shared(text).ok().filter(|_| fine);
@@ -325,22 +394,19 @@ fn target(method: &Method, text: Bytes) -> Result<Uri, HttpError> {
 }
 
 /// RFC 9112 §3.2: exactly one Host in HTTP/1.1, and a valid one wherever it is.
-fn check_host(head: &RequestHead) -> Result<(), HttpError> {
-    let mut hosts = head.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if head.version == Version::HTTP_11 => Err(HttpError::bad("no Host")),
-        (Some(_), Some(_)) => Err(HttpError::bad("more than one Host")),
-        (Some(host), None) if !framing::is_host(host.as_bytes()) => {
-            Err(HttpError::bad("a malformed Host"))
-        }
+fn check_host(said: &Said<'_>, version: Version) -> Result<(), HttpError> {
+    match said.host {
+        Field::None if version == Version::HTTP_11 => Err(HttpError::bad("no Host")),
+        Field::Many => Err(HttpError::bad("more than one Host")),
+        Field::One(host) if !framing::is_host(host) => Err(HttpError::bad("a malformed Host")),
         _ => Ok(()),
     }
 }
 
 /// RFC 9110 §10.1.1: `100-continue` is the only expectation there is.
-fn check_expectation(head: &RequestHead) -> Result<(), HttpError> {
+fn check_expectation(headers: &HeaderMap, said: &Said<'_>) -> Result<(), HttpError> {
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    match head.headers.get_all(EXPECT).iter().all(known) {
+    match !said.expects || headers.get_all(EXPECT).iter().all(known) {
         true => Ok(()),
         false => Err(HttpError::peer(
             StatusCode::EXPECTATION_FAILED,

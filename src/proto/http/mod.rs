@@ -32,6 +32,7 @@ mod error;
 mod framing;
 mod head;
 mod limits;
+mod said;
 mod state;
 mod write;
 

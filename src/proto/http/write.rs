@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::header::CONNECTION;
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::error::Misuse;
 use super::framing;
 use super::head::{RequestHead, ResponseHead};
+use super::said::{Field, Said};
 
 /// How the head says how long the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,51 +28,58 @@ pub(super) enum Future {
     KeepAlive,
 }
 
-pub(super) fn request(head: &RequestHead, told: Told, out: &mut Vec<u8>) -> Result<(), Misuse> {
+pub(super) fn request(
+    head: &RequestHead,
+    said: &Said<'_>,
+    told: Told,
+    out: &mut Vec<u8>,
+) -> Result<(), Misuse> {
     let target = target(&head.method, &head.target)?;
-    let mut hosts = head.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) => return Err(Misuse::NoHost),
-        (Some(host), None) if framing::is_host(host.as_bytes()) => {}
+    match said.host {
+        Field::None => return Err(Misuse::NoHost),
+        Field::One(host) if framing::is_host(host) => {}
         _ => return Err(Misuse::Head),
     }
-    agree(&head.headers, told)?;
+    agree(said, told)?;
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     fields(&head.headers, out);
-    length(&head.headers, told, out);
+    length(said, told, out);
     out.extend_from_slice(b"\r\n");
     Ok(())
 }
 
 pub(super) fn response(
     head: &ResponseHead,
+    said: &Said<'_>,
     told: Told,
     future: Future,
     out: &mut Vec<u8>,
 ) -> Result<(), Misuse> {
-    agree(&head.headers, told)?;
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(head.status.as_str().as_bytes());
-    out.push(b' ');
-    match &head.reason {
-        Some(phrase) => out.extend_from_slice(phrase.as_bytes()),
-        None => {
-            let usual = head.status.canonical_reason().unwrap_or_default();
-            out.extend_from_slice(usual.as_bytes());
+    agree(said, told)?;
+    match (&head.reason, head.status) {
+        (None, StatusCode::OK) => out.extend_from_slice(b"HTTP/1.1 200 OK\r\n"),
+        (reason, status) => {
+            let usual = status.canonical_reason().unwrap_or_default();
+            let phrase = reason.as_ref().map_or(usual.as_bytes(), |r| r.as_bytes());
+            out.extend_from_slice(b"HTTP/1.1 ");
+            out.extend_from_slice(status.as_str().as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(phrase);
+            out.extend_from_slice(b"\r\n");
         }
     }
-    out.extend_from_slice(b"\r\n");
     fields(&head.headers, out);
-    length(&head.headers, told, out);
-    let said = head.headers.contains_key(CONNECTION);
+    length(said, told, out);
     match future {
-        Future::Close if !says_close(&head.headers) => {
+        Future::Close if !said.connection || !says_close(&head.headers) => {
             out.extend_from_slice(b"connection: close\r\n");
         }
-        Future::KeepAlive if !said => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Future::KeepAlive if !said.connection => {
+            out.extend_from_slice(b"connection: keep-alive\r\n");
+        }
         _ => {}
     }
     out.extend_from_slice(b"\r\n");
@@ -109,34 +117,49 @@ fn fields(headers: &HeaderMap, out: &mut Vec<u8>) {
     }
 }
 
-fn length(headers: &HeaderMap, told: Told, out: &mut Vec<u8>) {
+fn length(said: &Said<'_>, told: Told, out: &mut Vec<u8>) {
     match told {
-        Told::Known(n) if !headers.contains_key(CONTENT_LENGTH) => {
-            let _ = write!(out, "content-length: {n}\r\n");
+        Told::Known(n) if !said.length.is_there() => {
+            out.extend_from_slice(b"content-length: ");
+            decimal(n, out);
+            out.extend_from_slice(b"\r\n");
         }
-        Told::Chunked if !headers.contains_key(TRANSFER_ENCODING) => {
+        Told::Chunked if !said.coding.is_there() => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
         }
         _ => {}
     }
 }
 
+/// Digits, without the detour over the formatter, which costs more than the rest of a head.
+fn decimal(mut n: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += u8::try_from(n % 10).unwrap_or(0);
+        n /= 10;
+        if n == 0 {
+            return out.extend_from_slice(&digits[first..]);
+        }
+    }
+}
+
 /// Whether framing fields of the caller's own, if any, say what is going to be sent.
-fn agree(headers: &HeaderMap, told: Told) -> Result<(), Misuse> {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let right_length = |value: &HeaderValue| match told {
-        Told::Known(n) => value.as_bytes() == n.to_string().as_bytes(),
+fn agree(said: &Said<'_>, told: Told) -> Result<(), Misuse> {
+    let right_length = match (said.length, told) {
+        (Field::None, _) => true,
+        (Field::One(value), Told::Known(n)) => value == n.to_string().as_bytes(),
         _ => false,
     };
-    let right_coding = |value: &HeaderValue| {
-        told == Told::Chunked && value.as_bytes().eq_ignore_ascii_case(b"chunked")
+    let right_coding = match (said.coding, told) {
+        (Field::None, _) => true,
+        (Field::One(value), Told::Chunked) => value.eq_ignore_ascii_case(b"chunked"),
+        _ => false,
     };
-    let fine = lengths.next().is_none_or(right_length)
-        && lengths.next().is_none()
-        && codings.next().is_none_or(right_coding)
-        && codings.next().is_none();
-    fine.then_some(()).ok_or(Misuse::Framing)
+    (right_length && right_coding)
+        .then_some(())
+        .ok_or(Misuse::Framing)
 }
 
 fn says_close(headers: &HeaderMap) -> bool {

@@ -83,6 +83,7 @@ pub struct Response {
 impl Response {
     /// A response without a body.
     #[must_use]
+    #[inline]
     pub fn new(status: StatusCode) -> Self {
         Self {
             head: ResponseHead::new(status),
@@ -98,12 +99,14 @@ impl Response {
     /// assert_eq!(hello.body, b"hello");
     /// ```
     #[must_use]
+    #[inline]
     pub fn ok(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self::new(StatusCode::OK).with_body(content_type, body)
     }
 
     /// A body of some type.
     #[must_use]
+    #[inline]
     pub fn with_body(mut self, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         let value = HeaderValue::from_static(content_type);
         self.head.headers.insert(CONTENT_TYPE, value);

@@ -140,17 +140,22 @@ impl Peer {
         if full || !self.out.is_empty() {
             return false;
         }
-        let (taken, what) = match self.connection.receive(link.rx(), link.cutoff()) {
-            Ok(found) => found,
+        // Heads are large: what was found is looked at where it lies, and moved once.
+        let found = self.connection.receive(link.rx(), link.cutoff());
+        match &found {
+            Ok((taken, Incoming::Data(n))) => {
+                self.body.extend_from_slice(&link.rx()[taken - n..*taken]);
+                self.received += *n as u64;
+            }
+            Ok(_) => {}
             Err(why) => {
-                self.fail(&why, link, turn);
+                self.fail(why, link, turn);
                 return false;
             }
-        };
-        if let Incoming::Data(n) = what {
-            self.body.extend_from_slice(&link.rx()[taken - n..taken]);
-            self.received += n as u64;
         }
+        let Ok((taken, what)) = found else {
+            return false;
+        };
         if taken > 0 {
             link.consume(taken);
             self.moved = turn.tyme;
@@ -180,9 +185,8 @@ impl Peer {
         (self.head_since, self.received) = (None, 0);
         self.sent = (0, None);
         self.body.clear();
-        let told = head.headers.get(http::header::CONTENT_LENGTH);
-        let told = told.and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
         let intake = turn.handler.head(self.request_id(), &head);
+        let told = self.connection.unread();
         let too_large = told.is_some_and(|n| n > turn.limits.body_bytes_max as u64);
         let intake = match intake {
             Intake::Collect if too_large => Intake::Refuse(
@@ -191,7 +195,7 @@ impl Peer {
             ),
             other => other,
         };
-        let waits = head.expects_continue();
+        let waits = self.connection.client_waits();
         self.head = Some(head);
         match intake {
             Intake::Refuse(response) => return self.refuse(response, link, turn),
@@ -262,10 +266,11 @@ impl Peer {
         if turn.draining {
             self.connection.no_more();
         }
-        let answered = match turn.handler.request(self.request_id(), request) {
+        let answer = turn.handler.request(self.request_id(), request);
+        let answered = match &answer {
             Answer::Later => return,
-            Answer::Now(response) => self.answer(&response),
-            Answer::Begin(head, length) => self.start(&head, length),
+            Answer::Now(response) => self.answer(response),
+            Answer::Begin(head, length) => self.start(head, *length),
         };
         if let Err(why) = answered {
             log::error!("request {}: {why}", self.request_id());
