@@ -62,8 +62,8 @@ pub struct Link {
     rearm: bool,
     /// Asked something since its last turn.
     asked: bool,
-    /// Bytes were queued although there was no storage for them.
-    lends: bool,
+    /// What storage its queue had last, as a power of two; 0 while it never wanted one.
+    lends: u8,
     /// Why TLS failed; it is Draining then, or Closed.
     refusal: Option<TlsFailure>,
     /// What sessions draw from that are for simulations; there in simulated nets.
@@ -212,7 +212,9 @@ impl Link {
     pub fn tx(&mut self, data: &[u8]) -> Result<(), TxError> {
         self.may_tx()?;
         let taken = data.len().min(self.room());
-        self.lends |= self.tx.is_bare();
+        if self.lends == 0 && self.tx.is_bare() {
+            self.lends = 1;
+        }
         self.tx.extend(&data[..taken]);
         self.asked = true;
         match taken == data.len() {
@@ -346,7 +348,7 @@ impl Link {
             full: false,
             rearm: true,
             asked: false,
-            lends: false,
+            lends: 0,
             refusal: None,
             seed: None,
             session: None,
@@ -666,14 +668,14 @@ impl Link {
         }
     }
 
-    /// Lends storage for an answer to a link that has needed it before, so that queueing one
-    /// allocates nothing: an answer is often about as long as what came.
+    /// Lends storage for an answer to a link that has needed it before, as much as it had then, so
+    /// that queueing one allocates nothing.
     #[inline]
     pub(super) fn lend(&mut self, pool: &mut Pool) {
-        if self.lends && self.tx.is_bare() {
+        if self.lends > 0 && self.tx.is_bare() {
             self.tx.lend(match self.rx.len() > LARGE {
                 true => pool.take(self.rx.len()),
-                false => pool.spare(),
+                false => pool.spare(1 << self.lends),
             });
         }
     }
@@ -681,6 +683,10 @@ impl Link {
     /// Gives storage back that is not needed.
     #[inline]
     pub(super) fn rest(&mut self, pool: &mut Pool) {
+        if self.lends > 0 && !self.tx.is_bare() {
+            // At most 2 x Buffer::MAX, and never empty here.
+            self.lends = u8::try_from(self.tx.capacity().ilog2()).unwrap_or(0);
+        }
         self.tx.rest(pool);
         self.rx.rest(pool);
     }

@@ -34,13 +34,15 @@ impl Pool {
         self.large.pop().unwrap_or_else(|| fresh(LARGE))
     }
 
-    /// A storage to lend to whoever may need one: large when one lies ready, else small, so that
-    /// lending to many does not cost much.
-    pub(super) fn spare(&mut self) -> Box<[u8]> {
-        match self.large.pop() {
-            Some(large) => large,
-            None => self.take(SMALLEST),
-        }
+    /// A storage to lend to whoever may need one: of `size` bytes when one lies ready, else small,
+    /// so that lending to many does not cost much.
+    #[inline]
+    pub(super) fn spare(&mut self, size: usize) -> Box<[u8]> {
+        let ready = match size {
+            LARGE => self.large.pop(),
+            _ => self.others.get_mut(class(size)).and_then(Vec::pop),
+        };
+        ready.unwrap_or_else(|| self.take(SMALLEST))
     }
 
     /// A storage for at least `len` bytes.

@@ -176,32 +176,56 @@ impl Connection {
     /// that the error names. [`HttpError::Truncated`] when the end came within a message. Nothing
     /// can be received after either.
     pub fn receive(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
-        let found = self.look(rx, ended);
-        if found.is_err() {
-            self.broke();
-        }
-        found
+        let mut found = Incoming::NeedMore;
+        let taken = self.receive_into(&mut found, rx, ended)?;
+        Ok((taken, found))
     }
 
-    fn look(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
-        match self.theirs() {
-            State::Switched => Ok((0, Incoming::Switched)),
-            State::Body => self.body(rx, ended),
-            State::Closed => Ok((0, Incoming::Closed)),
-            State::Broken => Err(HttpError::Truncated),
-            State::Answer => self.head(rx, ended),
-            State::Idle if rx.is_empty() && !ended => Ok((0, Incoming::NeedMore)),
-            State::Idle if rx.is_empty() => Ok((0, self.closed())),
-            State::Idle if self.role == Role::Server => self.head(rx, ended),
-            State::Idle => Err(HttpError::bad("a response that nobody asked for")),
-            State::Done | State::MustClose if rx.is_empty() => match ended {
-                true => Ok((0, self.closed())),
-                false => Ok((0, Incoming::NeedMore)),
-            },
-            State::Done => Ok((0, Incoming::Paused)),
-            // RFC 9112 §9.6: what follows the last message is not looked at.
-            State::MustClose => Ok((rx.len(), Incoming::NeedMore)),
+    /// The same, for those who have a place for what is found: heads are large, and would be
+    /// copied on each way back to the caller.
+    pub(super) fn receive_into(
+        &mut self,
+        found: &mut Incoming,
+        rx: &[u8],
+        ended: bool,
+    ) -> Result<usize, HttpError> {
+        let taken = self.look(found, rx, ended);
+        if taken.is_err() {
+            self.broke();
         }
+        taken
+    }
+
+    fn look(
+        &mut self,
+        found: &mut Incoming,
+        rx: &[u8],
+        ended: bool,
+    ) -> Result<usize, HttpError> {
+        *found = match self.theirs() {
+            State::Body => return self.body(found, rx, ended),
+            State::Answer => return self.head(found, rx, ended),
+            State::Idle if self.role == Role::Server && !rx.is_empty() => {
+                return self.head(found, rx, ended);
+            }
+            State::Switched => Incoming::Switched,
+            State::Closed => Incoming::Closed,
+            State::Broken => return Err(HttpError::Truncated),
+            State::Idle if !rx.is_empty() => {
+                return Err(HttpError::bad("a response that nobody asked for"));
+            }
+            State::Idle | State::Done | State::MustClose if rx.is_empty() => match ended {
+                true => self.closed(),
+                false => Incoming::NeedMore,
+            },
+            State::Idle | State::Done => Incoming::Paused,
+            // RFC 9112 §9.6: what follows the last message is not looked at.
+            State::MustClose => {
+                *found = Incoming::NeedMore;
+                return Ok(rx.len());
+            }
+        };
+        Ok(0)
     }
 
     fn closed(&mut self) -> Incoming {
@@ -217,64 +241,80 @@ impl Connection {
         }
     }
 
-    fn head(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
+    fn head(
+        &mut self,
+        found: &mut Incoming,
+        rx: &[u8],
+        ended: bool,
+    ) -> Result<usize, HttpError> {
         let server = self.role == Role::Server;
         if server && self.scan.is_fresh() {
             let mut said = Said::default();
             if let Some((end, head)) = head::whole_request(rx, &self.limits, &mut said) {
-                return self.request(end, head?, &said);
+                *found = Incoming::Request(head?);
+                return self.request(found, &said).map(|()| end);
             }
         }
         // RFC 9112 §2.2: old clients send an empty line after a body. One, and not more.
         if server && !self.blank && rx.starts_with(b"\r\n") {
             self.blank = true;
-            let (taken, found) = match &rx[2..] {
-                [] if ended => (0, self.closed()),
-                [] => (0, Incoming::NeedMore),
-                rest => self.head(rest, ended)?,
+            *found = match &rx[2..] {
+                [] if ended => self.closed(),
+                [] => Incoming::NeedMore,
+                rest => return self.head(found, rest, ended).map(|taken| 2 + taken),
             };
-            return Ok((2 + taken, found));
+            return Ok(2);
         }
-        self.head_by_lines(rx, ended)
+        self.head_by_lines(found, rx, ended)
     }
 
     /// A head that may not be complete, or not right.
-    fn head_by_lines(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
+    fn head_by_lines(
+        &mut self,
+        found: &mut Incoming,
+        rx: &[u8],
+        ended: bool,
+    ) -> Result<usize, HttpError> {
         let server = self.role == Role::Server;
         let too_long = match server {
             true => StatusCode::URI_TOO_LONG,
             false => StatusCode::BAD_REQUEST,
         };
         let Some(end) = self.scan.find_head_end(rx, too_long, &self.limits)? else {
+            *found = Incoming::NeedMore;
             return match ended {
                 true => Err(HttpError::Truncated),
-                false => Ok((0, Incoming::NeedMore)),
+                false => Ok(0),
             };
         };
         let (text, mut said) = (&rx[..end], Said::default());
-        match server {
-            true => {
-                let head = head::request(text, &self.limits, &mut said)?;
-                self.request(end, head, &said)
-            }
-            false => {
-                let head = head::response(text, &self.limits, &mut said)?;
-                Ok((end, self.response(head, &said)?))
-            }
+        if server {
+            *found = Incoming::Request(head::request(text, &self.limits, &mut said)?);
+            self.request(found, &said)?;
+        } else {
+            let head = head::response(text, &self.limits, &mut said)?;
+            *found = self.response(head, &said)?;
         }
+        Ok(end)
     }
 
+    /// What a request's head means. One that is refused is nobody's request.
     #[inline]
-    fn request(
-        &mut self,
-        taken: usize,
-        head: RequestHead,
-        said: &Said<'_>,
-    ) -> Result<(usize, Incoming), HttpError> {
-        let length = framing::of_request(&head, said)?;
-        self.begin(&head, said);
-        self.reader = Reader::new(length);
-        Ok((taken, Incoming::Request(head)))
+    fn request(&mut self, found: &mut Incoming, said: &Said<'_>) -> Result<(), HttpError> {
+        let Incoming::Request(head) = found else {
+            return Ok(());
+        };
+        match framing::of_request(head, said) {
+            Ok(length) => {
+                self.begin(head, said);
+                self.reader = Reader::new(length);
+                Ok(())
+            }
+            Err(why) => {
+                *found = Incoming::NeedMore;
+                Err(why)
+            }
+        }
     }
 
     fn response(&mut self, head: ResponseHead, said: &Said<'_>) -> Result<Incoming, HttpError> {
@@ -292,9 +332,14 @@ impl Connection {
         Ok(Incoming::Response(head))
     }
 
-    fn body(&mut self, rx: &[u8], ended: bool) -> Result<(usize, Incoming), HttpError> {
+    fn body(
+        &mut self,
+        found: &mut Incoming,
+        rx: &[u8],
+        ended: bool,
+    ) -> Result<usize, HttpError> {
         let (taken, piece) = self.reader.read(rx, ended, &self.limits)?;
-        let found = match piece {
+        *found = match piece {
             Piece::NeedMore => Incoming::NeedMore,
             Piece::Data(n) => Incoming::Data(n),
             Piece::End(trailers) => {
@@ -302,7 +347,7 @@ impl Connection {
                 Incoming::End(trailers)
             }
         };
-        Ok((taken, found))
+        Ok(taken)
     }
 
     /// Notes what a request means for the connection.

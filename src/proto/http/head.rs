@@ -181,7 +181,7 @@ pub(super) fn request<'a>(
     let mut fields = vec![httparse::EMPTY_HEADER; limits.headers_max];
     let mut parsed = httparse::Request::new(&mut fields);
     done(parsed.parse(text), text)?;
-    request_of(&parsed, text, said)
+    request_of(&parsed, said)
 }
 
 /// The same for a head that came whole, with at most [`USUAL`] fields, at the beginning of `rx`:
@@ -208,23 +208,18 @@ pub(super) fn whole_request<'a>(
         && first <= limits.start_line_bytes_max
         && end <= limits.head_bytes_max
         && parsed.headers.iter().all(strict);
-    fine.then(|| (end, request_of(&parsed, text, said)))
+    fine.then(|| (end, request_of(&parsed, said)))
 }
 
 #[inline]
 fn request_of<'a>(
     parsed: &httparse::Request<'_, 'a>,
-    text: &'a [u8],
     said: &mut Said<'a>,
 ) -> Result<RequestHead, HttpError> {
-    let all = Bytes::copy_from_slice(text);
     let method = parsed.method.unwrap_or_default();
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::bad("no method"))?;
-    let target = target(
-        &method,
-        part(&all, text, parsed.path.unwrap_or_default().as_bytes()),
-    )?;
-    let headers = headers(&all, text, parsed.headers, said)?;
+    let target = target(&method, parsed.path.unwrap_or_default().as_bytes())?;
+    let headers = headers(parsed.headers, said)?;
     let version = version(parsed.version);
     check_host(said, version)?;
     check_expectation(&headers, said)?;
@@ -245,7 +240,6 @@ pub(super) fn response<'a>(
     let mut fields = vec![httparse::EMPTY_HEADER; limits.headers_max];
     let mut parsed = httparse::Response::new(&mut fields);
     done(parsed.parse(text), text)?;
-    let all = Bytes::copy_from_slice(text);
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
         .map_err(|_| HttpError::bad("no status"))?;
     // httparse gives nothing for a phrase with bytes beyond ASCII: it stands between here.
@@ -254,9 +248,9 @@ pub(super) fn response<'a>(
     let own = reason != usual && !reason.is_empty();
     Ok(ResponseHead {
         status,
-        reason: own.then(|| ReasonPhrase(part(&all, text, reason.as_bytes()))),
+        reason: own.then(|| ReasonPhrase(Bytes::copy_from_slice(reason.as_bytes()))),
         version: version(parsed.version),
-        headers: headers(&all, text, parsed.headers, said)?,
+        headers: headers(parsed.headers, said)?,
     })
 }
 
@@ -271,8 +265,7 @@ pub(super) fn trailers(text: &[u8], limits: &HttpLimits) -> Result<HeaderMap, Ht
         Ok(httparse::Status::Partial) => return Err(HttpError::bad("a trailer broke off")),
         Err(why) => return Err(malformed(why)),
     };
-    let all = Bytes::copy_from_slice(text);
-    let trailers = headers(&all, text, parsed, &mut Said::default())?;
+    let trailers = headers(parsed, &mut Said::default())?;
     // RFC 9110 §6.5.1: what frames or routes a message cannot come after it.
     match trailers
         .keys()
@@ -338,18 +331,9 @@ const fn version(minor: Option<u8>) -> Version {
     }
 }
 
-/// The same bytes as `piece`, which lies in `text`, as a share of `all`.
-fn part(all: &Bytes, text: &[u8], piece: &[u8]) -> Bytes {
-    if piece.is_empty() {
-        return Bytes::new();
-    }
-    let from = piece.as_ptr() as usize - text.as_ptr() as usize;
-    all.slice(from..from + piece.len())
-}
-
+/// Each value is a copy of its own: as shares of one copy they would cost a count that is kept
+/// atomically for each, which is no less, and one of them would hold all.
 fn headers<'a>(
-    all: &Bytes,
-    text: &'a [u8],
     parsed: &[httparse::Header<'a>],
     said: &mut Said<'a>,
 ) -> Result<HeaderMap, HttpError> {
@@ -357,7 +341,7 @@ fn headers<'a>(
     for field in parsed {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| HttpError::bad("a malformed field name"))?;
-        let value = HeaderValue::from_maybe_shared(part(all, text, field.value))
+        let value = HeaderValue::from_bytes(field.value)
             .map_err(|_| HttpError::bad("a malformed field value"))?;
         said.note(&name, field.value);
         map.append(name, value);
@@ -366,19 +350,22 @@ fn headers<'a>(
 }
 
 /// The forms that a target may have (RFC 9112 §3.2).
-fn target(method: &Method, text: Bytes) -> Result<Uri, HttpError> {
+fn target(method: &Method, text: &[u8]) -> Result<Uri, HttpError> {
     // A fragment is never sent, and `Uri` would drop it silently.
     let fine = text.iter().all(|b| b.is_ascii_graphic() && *b != b'#');
     let origin = text.first() == Some(&b'/');
-    let star = &text[..] == b"*";
-    let uri = Uri::from_maybe_shared(text).ok().filter(|_| fine);
+    let star = text == b"*";
+    let uri = Uri::try_from(text).ok().filter(|_| fine);
     let uri = uri.ok_or(HttpError::bad("a malformed target"))?;
+    if origin && *method != Method::CONNECT {
+        return Ok(uri);
+    }
     let whole = uri.scheme().is_some() && uri.authority().is_some();
     let authority = uri.scheme().is_none() && uri.port_u16().is_some();
     let right = match *method {
         Method::CONNECT => authority,
-        Method::OPTIONS => origin || star || whole,
-        _ => origin || whole,
+        Method::OPTIONS => star || whole,
+        _ => whole,
     };
     // RFC 9110 §4.2.4: user information has no place there either.
     let reaches = |authority: &Authority| framing::is_host(authority.as_str().as_bytes());

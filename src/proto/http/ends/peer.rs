@@ -140,29 +140,32 @@ impl Peer {
         if full || !self.out.is_empty() {
             return false;
         }
-        // Heads are large: what was found is looked at where it lies, and moved once.
-        let found = self.connection.receive(link.rx(), link.cutoff());
-        match &found {
-            Ok((taken, Incoming::Data(n))) => {
-                self.body.extend_from_slice(&link.rx()[taken - n..*taken]);
-                self.received += *n as u64;
-            }
-            Ok(_) => {}
+        let (rx, ended) = (link.rx(), link.cutoff());
+        if rx.is_empty() && !ended && self.connection.theirs() == State::Idle {
+            return false;
+        }
+        let mut found = Incoming::NeedMore;
+        let taken = match self.connection.receive_into(&mut found, rx, ended) {
+            Ok(taken) => taken,
             Err(why) => {
-                self.fail(why, link, turn);
+                self.fail(&why, link, turn);
                 return false;
             }
-        }
-        let Ok((taken, what)) = found else {
-            return false;
         };
+        if let Incoming::Data(n) = found {
+            self.body.extend_from_slice(&rx[taken - n..taken]);
+            self.received += n as u64;
+        }
         if taken > 0 {
             link.consume(taken);
             self.moved = turn.tyme;
         }
-        match what {
+        match found {
             Incoming::NeedMore | Incoming::Paused | Incoming::Response(_) => return false,
-            Incoming::Request(head) => self.begin(head, link, turn),
+            Incoming::Request(head) => {
+                self.head = Some(head);
+                self.begin(link, turn);
+            }
             Incoming::Data(_) => self.data(link, turn),
             Incoming::End(trailers) => self.complete(trailers, link, turn),
             Incoming::Switched => {
@@ -179,13 +182,18 @@ impl Peer {
         true
     }
 
-    fn begin(&mut self, head: RequestHead, link: &mut Remoter, turn: &mut Turn<'_>) {
+    /// The head of a request is there.
+    fn begin(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
         self.nth += 1;
         self.began = turn.tyme;
         (self.head_since, self.received) = (None, 0);
         self.sent = (0, None);
         self.body.clear();
-        let intake = turn.handler.head(self.request_id(), &head);
+        let id = self.request_id();
+        let Some(head) = &self.head else {
+            return;
+        };
+        let intake = turn.handler.head(id, head);
         let told = self.connection.unread();
         let too_large = told.is_some_and(|n| n > turn.limits.body_bytes_max as u64);
         let intake = match intake {
@@ -196,7 +204,6 @@ impl Peer {
             other => other,
         };
         let waits = self.connection.client_waits();
-        self.head = Some(head);
         match intake {
             Intake::Refuse(response) => return self.refuse(response, link, turn),
             Intake::Collect => self.taking = Taking::Collecting,
