@@ -196,12 +196,7 @@ impl Connection {
         taken
     }
 
-    fn look(
-        &mut self,
-        found: &mut Incoming,
-        rx: &[u8],
-        ended: bool,
-    ) -> Result<usize, HttpError> {
+    fn look(&mut self, found: &mut Incoming, rx: &[u8], ended: bool) -> Result<usize, HttpError> {
         *found = match self.theirs() {
             State::Body => return self.body(found, rx, ended),
             State::Answer => return self.head(found, rx, ended),
@@ -241,12 +236,7 @@ impl Connection {
         }
     }
 
-    fn head(
-        &mut self,
-        found: &mut Incoming,
-        rx: &[u8],
-        ended: bool,
-    ) -> Result<usize, HttpError> {
+    fn head(&mut self, found: &mut Incoming, rx: &[u8], ended: bool) -> Result<usize, HttpError> {
         let server = self.role == Role::Server;
         if server && self.scan.is_fresh() {
             let mut said = Said::default();
@@ -332,12 +322,7 @@ impl Connection {
         Ok(Incoming::Response(head))
     }
 
-    fn body(
-        &mut self,
-        found: &mut Incoming,
-        rx: &[u8],
-        ended: bool,
-    ) -> Result<usize, HttpError> {
+    fn body(&mut self, found: &mut Incoming, rx: &[u8], ended: bool) -> Result<usize, HttpError> {
         let (taken, piece) = self.reader.read(rx, ended, &self.limits)?;
         *found = match piece {
             Piece::NeedMore => Incoming::NeedMore,
@@ -499,6 +484,17 @@ impl Connection {
             Length::UntilClose => out.extend_from_slice(data),
         }
         Ok(())
+    }
+
+    /// Counts bytes of a body of told length that the caller sends as they are.
+    pub(super) fn passed(&mut self, bytes: u64) -> Result<(), Misuse> {
+        match &mut self.unsent {
+            Length::Known(left) if self.sides.of(self.role) == State::Body => {
+                *left = left.checked_sub(bytes).ok_or(Misuse::TooMuch)?;
+                Ok(())
+            }
+            _ => Err(Misuse::State),
+        }
     }
 
     /// Ends the message. Without trailers, `trailers` is empty.

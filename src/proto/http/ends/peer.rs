@@ -30,10 +30,10 @@ pub(super) struct Peer {
     /// The body of the request so far.
     body: Vec<u8>,
     trailers: HeaderMap,
-    /// The request under way until it is handed over; after that only for the log.
-    head: Option<RequestHead>,
+    /// Between turns: the request under way until it is handed over; after that only for the log.
+    head: Option<Box<RequestHead>>,
     peer: Endpoint,
-    /// What the link had no room for.
+    /// What the link had no room for. Between turns it has storage only when there is some.
     out: Vec<u8>,
     /// Bytes of the response's body, and its status.
     sent: (u64, Option<StatusCode>),
@@ -68,6 +68,10 @@ pub(super) struct Turn<'a> {
     pub(super) handler: &'a mut dyn Handler,
     pub(super) events: &'a mut Vec<HttpServerEvent>,
     pub(super) log: &'a mut Option<super::server::Log>,
+    /// Storage for answers on their way into a link: one for all, so that it stays in the cache.
+    pub(super) scratch: &'a mut Vec<u8>,
+    /// In a turn, the peer's head: most requests come whole, and their heads stay here.
+    pub(super) head: Option<RequestHead>,
     pub(super) draining: bool,
 }
 
@@ -120,6 +124,12 @@ impl Peer {
 
     /// Takes in what came, as far as it may.
     pub(super) fn turn(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
+        self.borrow(turn);
+        self.take_in(link, turn);
+        self.give_back(turn);
+    }
+
+    fn take_in(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
         if link.closed().is_some() {
             return self.gone(turn);
         }
@@ -163,7 +173,7 @@ impl Peer {
         match found {
             Incoming::NeedMore | Incoming::Paused | Incoming::Response(_) => return false,
             Incoming::Request(head) => {
-                self.head = Some(head);
+                turn.head = Some(head);
                 self.begin(link, turn);
             }
             Incoming::Data(_) => self.data(link, turn),
@@ -190,7 +200,7 @@ impl Peer {
         self.sent = (0, None);
         self.body.clear();
         let id = self.request_id();
-        let Some(head) = &self.head else {
+        let Some(head) = &turn.head else {
             return;
         };
         let intake = turn.handler.head(id, head);
@@ -218,7 +228,7 @@ impl Peer {
             self.flush(link);
         }
         if self.taking == Taking::Streaming {
-            self.hand_over(link, turn);
+            self.hand_over(HeaderMap::new(), link, turn);
         }
     }
 
@@ -237,14 +247,14 @@ impl Peer {
     }
 
     fn complete(&mut self, trailers: HeaderMap, link: &mut Remoter, turn: &mut Turn<'_>) {
-        self.trailers = trailers;
         match self.taking {
             Taking::Collecting => {
                 self.taking = Taking::Complete;
-                self.hand_over(link, turn);
+                self.hand_over(trailers, link, turn);
             }
             Taking::Streaming => {
                 self.taking = Taking::Complete;
+                self.trailers = trailers;
                 turn.events.push(HttpServerEvent::End(self.request_id()));
             }
             _ => {}
@@ -253,10 +263,10 @@ impl Peer {
     }
 
     /// The request goes to the handler, and its answer out.
-    fn hand_over(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
+    fn hand_over(&mut self, trailers: HeaderMap, link: &mut Remoter, turn: &mut Turn<'_>) {
         let head = match turn.log {
-            Some(_) => self.head.clone(),
-            None => self.head.take(),
+            Some(_) => turn.head.clone(),
+            None => turn.head.take(),
         };
         let Some(head) = head else {
             return;
@@ -267,7 +277,7 @@ impl Peer {
                 Taking::Streaming => Vec::new(),
                 _ => std::mem::take(&mut self.body),
             },
-            trailers: std::mem::take(&mut self.trailers),
+            trailers,
             peer: self.peer.clone(),
         };
         if turn.draining {
@@ -276,13 +286,13 @@ impl Peer {
         let answer = turn.handler.request(self.request_id(), request);
         let answered = match &answer {
             Answer::Later => return,
-            Answer::Now(response) => self.answer(response),
+            Answer::Now(response) => self.answer(response, link),
             Answer::Begin(head, length) => self.start(head, *length),
         };
         if let Err(why) = answered {
             log::error!("request {}: {why}", self.request_id());
             let response = Response::status(StatusCode::INTERNAL_SERVER_ERROR);
-            if self.answer(&response).is_err() {
+            if self.answer(&response, link).is_err() {
                 link.abort();
             }
         }
@@ -295,7 +305,7 @@ impl Peer {
         self.taking = Taking::Nothing;
         self.body = Vec::new();
         self.connection.no_more();
-        if self.answer(&response).is_err() {
+        if self.answer(&response, link).is_err() {
             return link.abort();
         }
         self.flush(link);
@@ -348,13 +358,13 @@ impl Peer {
         if let Some(log) = turn.log.as_mut() {
             log.tell(&Access {
                 peer: &self.peer,
-                request: self.head.as_ref(),
+                request: turn.head.as_ref(),
                 status: self.sent.1,
                 bytes: self.sent.0,
                 took: turn.tyme.since(self.began),
             });
         }
-        self.head = None;
+        turn.head = None;
     }
 
     /// What is to be done when all that came was looked at.
@@ -398,6 +408,12 @@ impl Peer {
 
     /// It is too late.
     pub(super) fn late(&mut self, late: Late, link: &mut Remoter, turn: &mut Turn<'_>) {
+        self.borrow(turn);
+        self.time_out(late, link, turn);
+        self.give_back(turn);
+    }
+
+    fn time_out(&mut self, late: Late, link: &mut Remoter, turn: &mut Turn<'_>) {
         let answers = matches!(late, Late::Head { begun: true } | Late::Body);
         if answers && self.connection.ours() != State::Body {
             let why = HttpError::Peer {
@@ -419,13 +435,14 @@ impl Peer {
         self.nth == id.nth && self.busy()
     }
 
-    pub(super) fn answer(&mut self, response: &Response) -> Result<(), Misuse> {
+    pub(super) fn answer(&mut self, response: &Response, link: &mut Remoter) -> Result<(), Misuse> {
         let length = Length::Known(response.body.len() as u64);
         self.start(&response.head, length)?;
         if self.connection.ours() == State::Body {
             // After HEAD, and with 304, the length is told and nothing follows.
             if self.connection.unsent() != Length::Known(0) {
-                self.connection.send_data(&response.body, &mut self.out)?;
+                self.flush(link);
+                self.send_whole(&response.body, link)?;
                 self.sent.0 += response.body.len() as u64;
             }
             self.connection.send_end(&HeaderMap::new(), &mut self.out)?;
@@ -483,6 +500,20 @@ impl Peer {
         &self.trailers
     }
 
+    /// Sends a body of the told length: from where it lies, as far as the link has room.
+    fn send_whole(&mut self, body: &[u8], link: &mut Remoter) -> Result<(), Misuse> {
+        self.connection.passed(body.len() as u64)?;
+        let taken = match self.out.is_empty() {
+            true => match link.tx(body) {
+                Err(TxError::Full { taken }) => taken,
+                Ok(()) | Err(_) => body.len(), // the link is over: its turn tells
+            },
+            false => 0,
+        };
+        self.out.extend_from_slice(&body[taken..]);
+        Ok(())
+    }
+
     fn flush(&mut self, link: &mut Remoter) {
         if self.out.is_empty() {
             return;
@@ -492,8 +523,29 @@ impl Peer {
             Err(TxError::Full { taken }) => drop(self.out.drain(..taken)),
             Err(_) => self.out.clear(), // the link is over: its turn tells
         }
-        if self.out.is_empty() && self.out.capacity() > KEPT_BYTES_MAX {
+    }
+
+    /// Before anything else in a turn: storage for what goes out, and the head, lie with the turn.
+    pub(super) fn borrow(&mut self, turn: &mut Turn<'_>) {
+        if self.out.is_empty() {
+            std::mem::swap(&mut self.out, turn.scratch);
+        }
+        if let Some(head) = self.head.take() {
+            turn.head = Some(*head);
+        }
+    }
+
+    /// At a turn's end: keeps what is needed later, and gives back the rest.
+    pub(super) fn give_back(&mut self, turn: &mut Turn<'_>) {
+        if self.out.is_empty() {
+            std::mem::swap(&mut self.out, turn.scratch);
             self.out = Vec::new();
+            if turn.scratch.capacity() > KEPT_BYTES_MAX {
+                *turn.scratch = Vec::new();
+            }
+        }
+        if let Some(head) = turn.head.take() {
+            self.head = Some(Box::new(head));
         }
     }
 }
@@ -514,5 +566,5 @@ const TOO_LARGE: &str = "the body is larger than what is collected";
 const STREAM_BYTES_MAX: usize = 64 * 1024;
 /// Bytes around a chunk: sixteen digits and two line ends.
 const CHUNK_FRAME: usize = 20;
-/// Storage that a connection keeps between two responses.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
+/// Storage for answers that is kept.
+const KEPT_BYTES_MAX: usize = 64 * 1024;

@@ -118,6 +118,8 @@ pub struct HttpServer {
     events: VecDeque<HttpServerEvent>,
     /// Scratch: kept for its storage.
     fresh: Vec<HttpServerEvent>,
+    /// Scratch: kept for its storage.
+    scratch: Vec<u8>,
     /// Connections whose request was answered while more waits to be read.
     waiting: Vec<RemoterId>,
     /// Requests whose answer met a full queue.
@@ -157,6 +159,7 @@ impl HttpServer {
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             fresh: Vec::new(),
+            scratch: Vec::new(),
             waiting: Vec::new(),
             starved: Vec::new(),
             spilling: Vec::new(),
@@ -273,6 +276,8 @@ impl HttpServer {
             handler,
             events: &mut self.fresh,
             log: &mut self.log,
+            scratch: &mut self.scratch,
+            head: None,
             draining: self.draining,
         };
         let mut table = Table {
@@ -363,6 +368,8 @@ impl HttpServer {
                         handler,
                         events: &mut self.fresh,
                         log: &mut self.log,
+                        scratch: &mut self.scratch,
+                        head: None,
                         draining: self.draining,
                     };
                     if let Some(remoter) = self.server.get_mut(id) {
@@ -445,7 +452,7 @@ impl HttpServer {
         response: &Response,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
-            let done = peer.answer(response);
+            let done = peer.answer(response, remoter);
             peer.after_answer(remoter, turn);
             Ok(done?)
         })
@@ -529,9 +536,13 @@ impl HttpServer {
             handler: &mut nobody,
             events: &mut self.fresh,
             log: &mut self.log,
+            scratch: &mut self.scratch,
+            head: None,
             draining: self.draining,
         };
+        peer.borrow(&mut turn);
         let done = act(peer, remoter, &mut turn);
+        peer.give_back(&mut turn);
         if peer.wants_turn(remoter) {
             self.waiting.push(id.remoter());
         }
