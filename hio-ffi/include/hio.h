@@ -259,7 +259,7 @@ enum hio_event_kind
     HIO_EVENT_SECURED = 3,
     // Bytes came: hio_link_rx. One such event waits at a time, however many times bytes come.
     HIO_EVENT_RECEIVED = 4,
-    // A queue that had been waiting for the peer has been sent: there is room again.
+    // A queue that was full (HIO_FULL), or had been waiting for the peer, has been sent.
     HIO_EVENT_DRAINED = 5,
     // The peer has ended its side; this side may still send. Unless it holds, the link is closed
     // by itself once all is sent and consumed, from the next hio_tick on.
@@ -286,6 +286,69 @@ enum hio_event_kind
 typedef enum hio_event_kind hio_event_kind;
 #else
 typedef int32_t hio_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Why TLS failed: in hio_event.detail with HIO_REASON_TLS.
+enum hio_tls_failure
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Something that this version of the header has no name for; the text says what.
+    HIO_TLS_OTHER = 0,
+    // The certificate's time is over.
+    HIO_TLS_EXPIRED = 1,
+    // The certificate's time has not begun.
+    HIO_TLS_NOT_YET_VALID = 2,
+    // The certificate is for other host names.
+    HIO_TLS_WRONG_NAME = 3,
+    // The certificate does not list the address.
+    HIO_TLS_WRONG_ADDRESS = 4,
+    // The certificate is not meant for this end of a connection.
+    HIO_TLS_WRONG_PURPOSE = 5,
+    // The certificate vouches for itself only.
+    HIO_TLS_SELF_SIGNED = 6,
+    // Nobody who is trusted has issued the certificate.
+    HIO_TLS_UNKNOWN_ISSUER = 7,
+    // The certificates that were sent do not lead from one to the next.
+    HIO_TLS_BROKEN_CHAIN = 8,
+    // An issuer may not issue certificates for that name.
+    HIO_TLS_NAME_CONSTRAINT = 9,
+    // The certificate was called back by its issuer.
+    HIO_TLS_REVOKED = 10,
+    // Whether it was revoked is not to be found out.
+    HIO_TLS_REVOCATION_UNKNOWN = 11,
+    // A certificate of an authority where one of an end was wanted.
+    HIO_TLS_AUTHORITY_AS_END = 12,
+    // A signature on a certificate, or by its key, is wrong.
+    HIO_TLS_BAD_SIGNATURE = 13,
+    // A certificate that cannot be read, or is refused for a rarer reason.
+    HIO_TLS_BAD_CERTIFICATE = 14,
+    // A certificate was demanded and none was sent.
+    HIO_TLS_NO_CERTIFICATE = 15,
+    // Both ends have no version, cipher or other property in common.
+    HIO_TLS_INCOMPATIBLE = 16,
+    // Both ends have no application protocol in common.
+    HIO_TLS_NO_PROTOCOL = 17,
+    // What came is no TLS, or breaks its rules.
+    HIO_TLS_MISBEHAVED = 18,
+    // What came was changed on its way.
+    HIO_TLS_TAMPERED = 19,
+    // The connection ended before the handshake had.
+    HIO_TLS_LEFT = 20,
+    // The name to be verified is no host name and no address.
+    HIO_TLS_BAD_NAME = 21,
+    // Anything else on this side: no entropy, no certificate for that name, a limit of the keys.
+    HIO_TLS_LOCAL = 22,
+    // The peer gave up: this plus the number of its alert (RFC 8446, section 6).
+    HIO_TLS_ALERT = 256,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum hio_tls_failure hio_tls_failure;
+#else
+typedef int32_t hio_tls_failure;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 

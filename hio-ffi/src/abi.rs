@@ -154,7 +154,7 @@ pub enum hio_event_kind {
     HIO_EVENT_SECURED = 3,
     /// Bytes came: hio_link_rx. One such event waits at a time, however many times bytes come.
     HIO_EVENT_RECEIVED = 4,
-    /// A queue that had been waiting for the peer has been sent: there is room again.
+    /// A queue that was full (HIO_FULL), or had been waiting for the peer, has been sent.
     HIO_EVENT_DRAINED = 5,
     /// The peer has ended its side; this side may still send. Unless it holds, the link is closed
     /// by itself once all is sent and consumed, from the next hio_tick on.

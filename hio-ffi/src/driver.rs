@@ -41,6 +41,8 @@ pub(crate) struct Driver {
     cursor: u64,
     /// Links and servers whose last event was taken: the next tick forgets them.
     spent: Vec<u64>,
+    /// Links that took only a part of what they were offered, and must tell of room.
+    filled: Vec<u64>,
     /// Scratch: kept for its storage.
     owners: Vec<Owner>,
     /// The text of the event that was taken last.
@@ -76,6 +78,7 @@ impl Driver {
             timers: BTreeSet::new(),
             cursor: 0,
             spent: Vec::new(),
+            filled: Vec::new(),
             owners: Vec::new(),
             event_text: CString::default(),
             error: CString::default(),
@@ -141,6 +144,7 @@ impl Driver {
         let due = self.due_ones();
         let status = self.serve_all(&due);
         self.net.allow(u64::MAX);
+        self.tell_of_room();
         Ok(status)
     }
 
@@ -188,6 +192,7 @@ impl Driver {
         for handle in timed.collect::<Vec<_>>() {
             self.flush_one(handle);
         }
+        self.tell_of_room();
     }
 
     /// How long the host may sleep, unless a socket is ready before. None: for ever.

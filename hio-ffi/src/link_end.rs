@@ -13,6 +13,8 @@ pub(crate) struct LinkEnd {
     pub(crate) received_waits: bool,
     /// Such an event waits already.
     pub(crate) drained_waits: bool,
+    /// It took only a part of what it was offered, and has not told of room since.
+    pub(crate) full: bool,
     /// The other side as text; of a dialled link once it stands.
     pub(crate) peer: String,
     pub(crate) state: State,
@@ -70,6 +72,7 @@ impl LinkEnd {
             tag,
             received_waits: false,
             drained_waits: false,
+            full: false,
             peer: String::new(),
             state,
         }

@@ -7,7 +7,7 @@ use hio::net::{ConnectOptions, Endpoint, Owner};
 use hio::tyme::Tyme;
 
 use super::Driver;
-use crate::abi::{self, hio_status};
+use crate::abi::{self, hio_event_kind as Kind, hio_status};
 use crate::error::Error;
 use crate::link_end::{Dialled, LinkEnd, State};
 use crate::tls;
@@ -139,9 +139,39 @@ impl Driver {
     pub(crate) fn tx(&mut self, handle: u64, data: &[u8]) -> Result<usize, Error> {
         match self.ask(handle, |asked| asked.tx(data))? {
             Some(Ok(())) => Ok(data.len()),
-            Some(Err(TxError::Full { taken })) => Ok(taken),
+            Some(Err(TxError::Full { taken })) => {
+                self.note_full(handle);
+                Ok(taken)
+            }
             Some(Err(why)) => Err(why.into()),
             None => Err(self.over(handle)),
+        }
+    }
+
+    fn note_full(&mut self, handle: u64) {
+        if let Some(end) = self.links.get_mut(handle) {
+            if !std::mem::replace(&mut end.full, true) {
+                self.filled.push(handle);
+            }
+        }
+    }
+
+    /// Tells of room in links that were full and have sent all. hio's own event says that a queue
+    /// was sent which the *socket* had not taken at once; here one that was full counts, too, as the
+    /// host waits for it.
+    pub(super) fn tell_of_room(&mut self) {
+        for handle in std::mem::take(&mut self.filled) {
+            match self.living(handle) {
+                Ok(Some(link)) if link.pending() > 0 => {
+                    self.filled.push(handle);
+                    continue;
+                }
+                Ok(Some(_)) => self.tell(handle, Kind::HIO_EVENT_DRAINED),
+                Ok(None) | Err(_) => {}
+            }
+            if let Some(end) = self.links.get_mut(handle) {
+                end.full = false;
+            }
         }
     }
 

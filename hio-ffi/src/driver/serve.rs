@@ -132,7 +132,7 @@ impl Driver {
     }
 
     /// An event of a link. Of those that only say "look", one waits at a time.
-    fn tell(&mut self, handle: u64, kind: Kind) {
+    pub(super) fn tell(&mut self, handle: u64, kind: Kind) {
         let Some(link) = self.links.get_mut(handle) else {
             return;
         };
