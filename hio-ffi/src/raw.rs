@@ -101,7 +101,7 @@ pub(crate) unsafe fn config<T: Config>(pointer: *const T) -> Result<T, Error> {
     let size = unsafe { size_of_sized(pointer) }?;
     for at in size_of::<T>()..size {
         // SAFETY: below the size that the structure says it has.
-        let byte = unsafe { pointer.cast::<u8>().add(at).read() };
+        let byte = unsafe { pointer.cast::<u8>().wrapping_add(at).read() };
         if byte != 0 {
             let text = format!("{} has fields that are not known here", T::NAME);
             return Err(Error::new(abi::hio_status::HIO_ERR_UNSUPPORTED, text));
@@ -182,7 +182,7 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, what: &str) -> Result<&'a 
     let pointer = pointer.cast::<u8>();
     let mut len = 0;
     // SAFETY: the text ends with a zero, and no byte before it was one.
-    while unsafe { pointer.add(len).read() } != 0 {
+    while unsafe { pointer.wrapping_add(len).read() } != 0 {
         len += 1;
         if len > HIO_TEXT_MAX as usize {
             let text = format!("{what} is longer than {HIO_TEXT_MAX} bytes");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const STRICT: [&str; 6] = ["-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-g"];
@@ -56,11 +56,10 @@ fn library() -> PathBuf {
     assert_eq!(hio_ffi::hio_abi(), hio_ffi::abi::HIO_ABI);
     let mut dir = std::env::current_exe().expect("the test's own path");
     dir.pop();
-    for dir in [dir.parent().expect("a directory"), dir.as_path()] {
-        let library = dir.join("libhio_ffi.a");
-        if library.exists() {
-            return library;
-        }
+    // Cargo leaves it beside the test, and sometimes links it into the directory above.
+    let beside = dir.join("libhio_ffi.a");
+    if beside.exists() {
+        return beside;
     }
     panic!("libhio_ffi.a was not built: {}", dir.display());
 }
@@ -126,12 +125,13 @@ struct Papers {
 fn papers(at: &str) -> Papers {
     let dir = scratch().join(format!("papers-{at}"));
     std::fs::create_dir_all(&dir).expect("a directory");
-    let authority = || {
+    let authority = |name: &str| {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA")
     };
-    let (ours, other) = (authority(), authority());
+    let (ours, other) = (authority("ours"), authority("theirs"));
     let file = |name: &str, pem: String| {
         let path = dir.join(name);
         std::fs::write(&path, pem).expect("a file");
