@@ -667,7 +667,7 @@ hio_status hio_link_refresh(hio_loop handle, hio_link link, uint64_t now_ns);
 hio_status hio_link_look(hio_loop handle, hio_link link, hio_link_info *out);
 
 // The address of the other side, ended by a zero; empty while a dialled link does not stand, and
-// "unix:(unnamed)" or so for most Unix peers. out_len as in hio_server_address.
+// "unix:(unnamed)" for most Unix peers. out_len as in hio_server_address.
 hio_status hio_link_peer(hio_loop handle, hio_link link, char *buffer, size_t cap, size_t *out_len);
 
 // The version of this interface that the library was built with: HIO_ABI of its header.

@@ -202,14 +202,16 @@ pub(crate) fn interrupt(handle: u64) -> hio_status {
     }
 }
 
-/// What a panic says. It is not dropped, as that might panic again.
+/// What a panic says. Dropping what it carries might panic again.
 fn describe(panic: Box<dyn Any + Send>) -> String {
     let words = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(words), _) => (*words).to_owned(),
         (None, Some(words)) => words.clone(),
         (None, None) => "without words".to_owned(),
     };
-    std::mem::forget(panic);
+    if let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(panic))) {
+        std::mem::forget(again);
+    }
     format!("the library panicked: {words}")
 }
 

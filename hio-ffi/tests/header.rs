@@ -110,3 +110,15 @@ fn c_and_cpp_take_it_without_a_warning() {
         }
     }
 }
+
+/// The README's program is a program.
+#[test]
+fn the_program_of_the_readme_compiles() {
+    let page = std::fs::read_to_string(here("README.md")).expect("the README");
+    let program = page.split("```c\n").nth(1).expect("a program");
+    let program = program.split("```").next().expect("its end");
+    let posix = format!("#define _POSIX_C_SOURCE 200809L\n{program}");
+    if compiles("gcc", &["-std=c11"], "readme.c", &posix).is_none() {
+        println!("skipped: gcc is not here");
+    }
+}

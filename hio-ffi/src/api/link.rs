@@ -230,7 +230,7 @@ pub unsafe extern "C" fn hio_link_look(
 }
 
 /// The address of the other side, ended by a zero; empty while a dialled link does not stand, and
-/// "unix:(unnamed)" or so for most Unix peers. out_len as in hio_server_address.
+/// "unix:(unnamed)" for most Unix peers. out_len as in hio_server_address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hio_link_peer(
     handle: hio_loop,
