@@ -67,7 +67,7 @@
 // In hio_server_config.flags: share the port with other sockets that do (SO_REUSEPORT).
 #define HIO_REUSE_PORT 8
 
-// In hio_server_config.flags: a listener on [::] takes IPv4, too.
+// In hio_server_config.flags: a listener on `[::]` takes IPv4, too.
 #define HIO_DUAL_STACK 16
 
 // In hio_client_config.flags: dial again after a failure or a loss.
@@ -734,8 +734,8 @@ hio_status hio_add_name(hio_loop handle, const char *name, const char *addresses
 // HIO_EVENT_NONE. out->size must be set before. None is ever lost: see HIO_EVENTS.
 hio_status hio_next_event(hio_loop handle, hio_event *out);
 
-// Listens. at is HOST:PORT, as "127.0.0.1:5000", "[::1]:5000", ":5000" (all IPv4 interfaces) or
-// "localhost:0" (a port of the system's choice: hio_server_address), or "unix:PATH". config may be
+// Listens. at is HOST:PORT, as `127.0.0.1:5000`, `[::1]:5000`, `:5000` (all IPv4 interfaces) or
+// `localhost:0` (a port of the system's choice: hio_server_address), or `unix:PATH`. config may be
 // null.
 //
 // HIO_ERR_ADDRESS: that is no address. HIO_ERR_ADDR_IN_USE, HIO_ERR_DENIED and others: it cannot be

@@ -31,7 +31,7 @@ pub const HIO_DELAY: u32 = 2;
 pub const HIO_KEEPALIVE: u32 = 4;
 /// In hio_server_config.flags: share the port with other sockets that do (SO_REUSEPORT).
 pub const HIO_REUSE_PORT: u32 = 8;
-/// In hio_server_config.flags: a listener on [::] takes IPv4, too.
+/// In hio_server_config.flags: a listener on `[::]` takes IPv4, too.
 pub const HIO_DUAL_STACK: u32 = 16;
 /// In hio_client_config.flags: dial again after a failure or a loss.
 pub const HIO_RECONNECT: u32 = 32;

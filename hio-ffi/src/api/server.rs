@@ -12,8 +12,8 @@ use crate::abi::{
 use crate::driver::Listening;
 use crate::raw;
 
-/// Listens. at is HOST:PORT, as "127.0.0.1:5000", "[::1]:5000", ":5000" (all IPv4 interfaces) or
-/// "localhost:0" (a port of the system's choice: hio_server_address), or "unix:PATH". config may be
+/// Listens. at is HOST:PORT, as `127.0.0.1:5000`, `[::1]:5000`, `:5000` (all IPv4 interfaces) or
+/// `localhost:0` (a port of the system's choice: hio_server_address), or `unix:PATH`. config may be
 /// null.
 ///
 /// HIO_ERR_ADDRESS: that is no address. HIO_ERR_ADDR_IN_USE, HIO_ERR_DENIED and others: it cannot be
