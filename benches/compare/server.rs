@@ -4,12 +4,18 @@
 //! ```text
 //! compare_server KIND [--addr HOST:PORT] [--doers N] [--certs FOLDER]
 //! ```
+//!
+//! Linux only, as the benchmark is.
 
+#[cfg(target_os = "linux")]
 #[expect(dead_code, reason = "the benchmark uses the rest")]
 mod measure;
+#[cfg(target_os = "linux")]
 mod peers;
+#[cfg(target_os = "linux")]
 #[expect(dead_code, reason = "the benchmark uses the rest")]
 mod process;
+#[cfg(target_os = "linux")]
 #[expect(dead_code, reason = "the benchmark uses the rest")]
 mod tls_config;
 
@@ -19,14 +25,8 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 
 fn main() -> ExitCode {
-    let done = options().map_err(|e| e.to_string()).and_then(|o| {
-        let served = match &o.certs {
-            Some(certs) => peers::serve_tls(&o.kind, &o.addr, certs),
-            None => peers::serve(&o.kind, &o.addr, o.doers),
-        };
-        served.map_err(|e| e.to_string())
-    });
-    match done {
+    let options = options().map_err(|e| e.to_string());
+    match options.and_then(|o| serve(&o)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("compare_server: {why}");
@@ -35,6 +35,21 @@ fn main() -> ExitCode {
     }
 }
 
+#[cfg(target_os = "linux")]
+fn serve(o: &Options) -> Result<(), String> {
+    let served = match &o.certs {
+        Some(certs) => peers::serve_tls(&o.kind, &o.addr, certs),
+        None => peers::serve(&o.kind, &o.addr, o.doers),
+    };
+    served.map_err(|e| e.to_string())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn serve(_: &Options) -> Result<(), String> {
+    Err("Linux only".to_owned())
+}
+
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody serves"))]
 struct Options {
     kind: String,
     addr: String,

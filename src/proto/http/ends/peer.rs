@@ -354,7 +354,7 @@ impl Peer {
         }
     }
 
-    fn logged(&mut self, turn: &mut Turn<'_>) {
+    fn logged(&self, turn: &mut Turn<'_>) {
         if let Some(log) = turn.log.as_mut() {
             log.tell(&Access {
                 peer: &self.peer,
