@@ -24,6 +24,7 @@ impl<A: 'static> Doist<A> {
         self.cut = false;
         self.left = false;
         self.hub.stop = false;
+        (self.hub.drain, self.hub.drainers) = (None, 0);
         self.hub.attention = false;
         self.start = self.tyme();
         self.credit = Duration::ZERO;
@@ -136,7 +137,7 @@ impl<A: 'static> Doist<A> {
                 self.tymist.ticks_to(soonest).map(|n| n.saturating_add(1))
             }
         };
-        let limit = self.limit.map(|limit| self.start + limit);
+        let limit = Some(self.latest()).filter(|limit| !limit.is_never());
         let limit = limit.and_then(|limit| self.tymist.ticks_to(limit));
         let ticks = doers.into_iter().chain(limit.map(|n| n.max(1))).min()?;
         let span = self.tymist.after(ticks) - self.tyme();
@@ -382,8 +383,8 @@ impl<A: 'static> Doist<A> {
 
     /// Whether a pass ended the run: stopped, or no doer left. The last tick is taken at once.
     fn over(&mut self) -> Option<Outcome> {
-        if self.hub.stop {
-            return Some(Outcome::Stopped);
+        if let Some(asked) = self.asked() {
+            return Some(asked);
         }
         if self.deeds.is_empty() && !self.added {
             self.tymist.tick();
@@ -392,19 +393,29 @@ impl<A: 'static> Doist<A> {
         None
     }
 
+    /// Whether somebody asked for an end that is there: of a stop, or of a drain that is over.
+    const fn asked(&self) -> Option<Outcome> {
+        match self.hub.stop {
+            true => Some(Outcome::Stopped),
+            false if self.hub.is_drained() => Some(Outcome::Drained),
+            false => None,
+        }
+    }
+
     /// Takes ticks; says whether the run is over.
     fn tick(&mut self, ticks: u64) -> Option<Outcome> {
-        if self.hub.stop {
-            return Some(Outcome::Stopped);
+        if let Some(asked) = self.asked() {
+            return Some(asked);
         }
         self.tymist.tick_by(ticks);
         if self.deeds.is_empty() && !self.added {
             return Some(Outcome::Done);
         }
-        let limit = self.limit.map(|limit| self.start + limit);
-        limit
-            .is_some_and(|limit| self.tyme() >= limit)
-            .then_some(Outcome::Limit)
+        let reached = |limit| self.tyme() >= limit;
+        match self.limit {
+            Some(limit) if reached(self.start + limit) => Some(Outcome::Limit),
+            _ => self.hub.drain.is_some_and(reached).then_some(Outcome::DrainLimit),
+        }
     }
 
     fn close_all(&mut self, net: &mut dyn Net) {
@@ -414,6 +425,7 @@ impl<A: 'static> Doist<A> {
         let (deeds, mut cx) = self.split(net);
         deeds.close(&mut cx);
         self.stop.take();
+        self.hub.drain = None;
         self.hub.chain.clear();
         self.hub.attention = false;
         self.me.set(NOBODY);
