@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
@@ -126,6 +127,8 @@ pub struct HttpServer {
     spilling: Vec<RemoterId>,
     log: Option<Log>,
     draining: bool,
+    /// While it drains: when to look for connections that are through.
+    look_at: Tyme,
 }
 
 impl fmt::Debug for HttpServer {
@@ -162,6 +165,7 @@ impl HttpServer {
             spilling: Vec::new(),
             log: None,
             draining: false,
+            look_at: Tyme::NEVER,
         }
     }
 
@@ -202,26 +206,31 @@ impl HttpServer {
         self.waiting.clear();
         self.starved.clear();
         self.spilling.clear();
-        self.draining = false;
+        (self.draining, self.look_at) = (false, Tyme::NEVER);
     }
 
-    /// Listens no more. Idle connections are closed, requests under way are answered and are the
-    /// last of theirs. Service on until [`is_empty`](Self::is_empty).
+    /// Comes to its end in order: no request that has come is lost.
+    ///
+    /// Who waits at the listener is still accepted, then it listens no more. Requests that have come,
+    /// in part or unread, are answered; the last of them on each connection with `Connection:
+    /// close`. A connection on which nothing is under way is closed once it had no traffic for
+    /// [`Limits::drain_quiet`] and one more read finds nothing: as its peer may just be about to ask,
+    /// who then hears that it is the last time. All are closed in stages (RFC 9112 §9.6).
+    ///
+    /// Service on until [`is_empty`](Self::is_empty). Answers without end, such as events, are the
+    /// program's to end; what is left at a [`close`](Self::close) is reset with
+    /// [`CloseReason::DrainCut`](crate::link::CloseReason::DrainCut).
     pub fn drain(&mut self, net: &mut dyn Net) {
-        self.draining = true;
-        self.server.stop_listening(net);
-        for id in self.server.ids() {
-            let idle = self.peer(id).is_none_or(|peer| !peer.busy());
-            if let (true, Some(remoter)) = (idle, self.server.get_mut(id)) {
-                remoter.close();
-            }
+        if !std::mem::replace(&mut self.draining, true) {
+            self.server.finish_listening(net);
+            self.look_at = Tyme::ZERO;
         }
     }
 
-    /// Whether there are no connections.
+    /// Whether there are no connections, and none waits at a listener that accepts its last ones.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.server.is_empty()
+        self.server.is_empty() && !(self.draining && self.server.listening())
     }
 
     /// The server of links.
@@ -239,7 +248,9 @@ impl HttpServer {
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
         match self.waiting.is_empty() {
-            true => self.server.due(tyme).min(self.deadlines.soonest()),
+            true => (self.server.due(tyme))
+                .min(self.deadlines.soonest())
+                .min(self.look_at),
             false => tyme,
         }
     }
@@ -262,6 +273,65 @@ impl HttpServer {
     /// # Errors
     /// The listener is lost. All else was done nevertheless.
     pub fn service(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        handler: &mut dyn Handler,
+    ) -> Result<(), ListenerLost> {
+        if tyme < self.look_at || self.look_at.is_never() {
+            return self.serve(tyme, net, handler);
+        }
+        let quiet = self.quiet(tyme, net);
+        let served = self.serve(tyme, net, handler);
+        let ended = self.end_quiet(&quiet, tyme);
+        let step = self.server.limits().drain_quiet / LOOKS;
+        self.look_at = match self.is_empty() {
+            true => Tyme::NEVER,
+            false => tyme + step.max(Duration::from_millis(1)),
+        };
+        match ended && served.is_ok() {
+            true => self.serve(tyme, net, handler), // carries out the ends before anything else
+            false => served,
+        }
+    }
+
+    /// The connections on which nothing is under way, and was not for a while. They are read from
+    /// once more.
+    fn quiet(&self, tyme: Tyme, net: &mut dyn Net) -> Vec<RemoterId> {
+        let since = |remoter: &Remoter| remoter.active() + self.server.limits().drain_quiet;
+        let mut ids = self.server.ids();
+        ids.retain(|id| {
+            let remoter = self.server.get(*id);
+            remoter.is_some_and(|remoter| since(remoter) <= tyme && self.rests(remoter))
+        });
+        for id in &ids {
+            self.server.look_again(*id, net);
+        }
+        ids
+    }
+
+    fn rests(&self, remoter: &Remoter) -> bool {
+        let unasked = self.peer(remoter.id());
+        let unasked = unasked.map_or(remoter.rx().is_empty(), |peer| peer.rests(remoter));
+        unasked && remoter.connected() && remoter.pending() == 0
+    }
+
+    /// Closes those of them that were quiet again. Says whether there is one.
+    fn end_quiet(&mut self, ids: &[RemoterId], tyme: Tyme) -> bool {
+        let mut any = false;
+        for &id in ids {
+            let quiet = |remoter: &Remoter| remoter.active() < tyme && self.rests(remoter);
+            let quiet = self.server.get(id).is_some_and(quiet);
+            if let (true, Some(remoter)) = (quiet, self.server.get_mut(id)) {
+                remoter.close();
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// One round over all that is ready.
+    fn serve(
         &mut self,
         tyme: Tyme,
         net: &mut dyn Net,
@@ -445,6 +515,7 @@ impl HttpServer {
         response: &Response,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.answer(response);
             peer.after_answer(remoter, turn);
             Ok(done?)
@@ -463,6 +534,7 @@ impl HttpServer {
         length: Length,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.start(head, length);
             peer.after_answer(remoter, turn);
             Ok(done?)
@@ -542,6 +614,9 @@ impl HttpServer {
         done
     }
 }
+
+/// Looks for quiet connections in the time that counts as quiet.
+const LOOKS: u32 = 4;
 
 /// Stands in for a handler where none is asked.
 fn nobody(_: RequestId, _: Request) -> Answer {
