@@ -414,7 +414,11 @@ impl<A: 'static> Doist<A> {
         let reached = |limit| self.tyme() >= limit;
         match self.limit {
             Some(limit) if reached(self.start + limit) => Some(Outcome::Limit),
-            _ => self.hub.drain.is_some_and(reached).then_some(Outcome::DrainLimit),
+            _ => self
+                .hub
+                .drain
+                .is_some_and(reached)
+                .then_some(Outcome::DrainLimit),
         }
     }
 

@@ -91,7 +91,10 @@ impl<A: ?Sized> Doer<A> for SignalDoer {
                 log::info!("a signal: stops at once");
                 cx.ask.stop();
             } else {
-                log::info!("a signal: drains within {:?}, the next one forces", self.limit);
+                log::info!(
+                    "a signal: drains within {:?}, the next one forces",
+                    self.limit
+                );
                 self.heard.attended();
                 cx.ask.drain(self.limit);
             }

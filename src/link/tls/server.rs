@@ -107,7 +107,9 @@ impl ServerTls {
             });
             tried?;
             if verdict != Some(vec![1]) {
-                return Err(TlsError::Refused("it failed when it was recorded".to_owned()));
+                return Err(TlsError::Refused(
+                    "it failed when it was recorded".to_owned(),
+                ));
             }
         }
         let new = (**builder).clone().build()?;
