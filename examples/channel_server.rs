@@ -5,8 +5,9 @@
 //! cargo run --release --example channel_server -- --unix /tmp/channel.sock --codec json --rpc
 //! ```
 //!
-//! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
-//! SIGINT or SIGTERM. A request is a list: an operation and what it needs. With `--rpc`, it is a
+//! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
+//! it answers what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
+//! its certificate anew. See `docs/drain.md`. A request is a list: an operation and what it needs. With `--rpc`, it is a
 //! call of a function by path instead.
 
 mod common;
@@ -14,14 +15,16 @@ mod common;
 mod options;
 #[path = "channel/service.rs"]
 mod service;
+#[path = "common/signals.rs"]
+mod signals;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
-use hio::doers::SignalDoer;
 use hio::doing::prelude::*;
+use hio::link::tls::ServerTls;
 use hio::net::MioNet;
 use hio::proto::channel::rpc::RpcServer;
 use hio::proto::channel::{
@@ -160,6 +163,13 @@ impl Desk {
         }
     }
 
+    /// Requests that are never answered would keep the server for ever: they fail.
+    fn drop_hung(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.hung.clear();
+        }
+    }
+
     fn due(&self) -> Tyme {
         let first = self.slow.first_key_value();
         first.map_or(Tyme::NEVER, |((due, _), _)| *due)
@@ -177,14 +187,22 @@ fn too_deep() -> Value {
 impl Doer for Answerer {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         let desk = &mut self.desk;
+        if cx.draining().is_some() {
+            desk.drop_hung();
+            self.server.drain(cx.net);
+        }
         desk.answer_slow(tyme);
         self.server
             .service_each(tyme, cx.net, |channel| desk.look(tyme, channel))?;
+        if cx.draining().is_some() && self.server.is_empty() {
+            return Ok(Done(true));
+        }
         Ok(Park(self.server.due(tyme).min(desk.due())))
     }
 
@@ -202,12 +220,19 @@ struct Caller {
 impl Doer for Caller {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            self.server.channels.drain(cx.net);
+        }
         self.later.answer(tyme);
         self.server.serve(&mut self.later, tyme, cx.net)?;
+        if cx.draining().is_some() && self.server.channels.is_empty() {
+            return Ok(Done(true));
+        }
         Ok(Park(self.server.channels.due(tyme).min(self.later.due())))
     }
 
@@ -220,24 +245,27 @@ fn main() -> ExitCode {
     env_logger::init();
     common::run(
         "channel_server",
-        HELP,
+        &format!("{HELP}\n{}", common::SIGNALS),
         Options::read("client-ca", false).and_then(server),
         serve,
     )
 }
 
-/// The server that the command line asks for, and whether it serves calls.
-fn server(options: Options) -> Result<(ChannelServer, bool), Usage> {
+/// The server that the command line asks for, its TLS, and whether it serves calls.
+fn server(options: Options) -> Result<Asked, Usage> {
     let config = options.config()?;
     let at = options.at.clone().ok_or(Usage::Help)?;
     let mut server = ChannelServer::bind(at, &config).map_err(Usage::wrong)?;
-    if let Some(tls) = options.server_tls()? {
-        server = server.with_tls(tls);
+    let tls = options.server_tls()?;
+    if let Some(tls) = &tls {
+        server = server.with_tls(tls.clone());
     }
-    Ok((server, options.rpc))
+    Ok((server, tls, options.rpc))
 }
 
-fn serve((server, rpc): (ChannelServer, bool)) -> Result<(), Fault> {
+type Asked = (ChannelServer, Option<ServerTls>, bool);
+
+fn serve((server, tls, rpc): Asked) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
     let mut doist = Doist::new(());
     let at = match rpc {
@@ -247,7 +275,7 @@ fn serve((server, rpc): (ChannelServer, bool)) -> Result<(), Fault> {
                 server,
                 later: Later::default(),
             });
-            doist.named("signals").add(SignalDoer::new(&mut net)?);
+            signals::listen(&mut doist, &mut net, tls.as_ref())?;
             doist.enter(&mut net)?;
             doist
                 .get(id)
@@ -256,7 +284,7 @@ fn serve((server, rpc): (ChannelServer, bool)) -> Result<(), Fault> {
         false => {
             let desk = Desk::default();
             let id = doist.named("answers").add(Answerer { server, desk });
-            doist.named("signals").add(SignalDoer::new(&mut net)?);
+            signals::listen(&mut doist, &mut net, tls.as_ref())?;
             doist.enter(&mut net)?;
             doist.get(id).and_then(|doer| listens(&doer.server))
         }

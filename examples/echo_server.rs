@@ -9,10 +9,13 @@
 //!
 //! With `--wirelog`, `--pcapng` and `--keylog` it shows what passes: see `docs/wire-log.md`.
 //!
-//! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
-//! SIGINT or SIGTERM.
+//! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
+//! it echoes what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
+//! its certificate anew. See `docs/drain.md`.
 
 pub(crate) mod common;
+#[path = "common/signals.rs"]
+mod signals;
 #[path = "common/wire.rs"]
 mod wire;
 
@@ -21,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
-use hio::doers::{EchoServerDoer, SignalDoer};
+use hio::doers::EchoServerDoer;
 use hio::doing::prelude::*;
 use hio::link::tls::ServerTls;
 use hio::link::{Limits, Server};
@@ -61,7 +64,8 @@ pub(crate) struct Options {
 fn main() -> ExitCode {
     env_logger::init();
     let options = options(lexopt::Parser::from_env(), Tape::recording());
-    common::run("echo_server", HELP, options, serve)
+    let help = format!("{HELP}\n{}", common::SIGNALS);
+    common::run("echo_server", &help, options, serve)
 }
 
 fn serve(options: Options) -> Result<(), Fault> {
@@ -94,10 +98,10 @@ pub(crate) fn doist(
         doist.add(doer);
     }
     let mut server = Server::new(options.at, ListenOptions::default(), options.limits);
-    server.set_tls(options.tls);
+    server.set_tls(options.tls.clone());
     options.logs.of_server(&mut server);
     let echo = doist.named("echo").add(EchoServerDoer::new(server));
-    doist.named("signals").add(SignalDoer::new(net)?);
+    signals::listen(&mut doist, net, options.tls.as_ref())?;
     Ok((doist, echo))
 }
 

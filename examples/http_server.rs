@@ -7,17 +7,19 @@
 //! curl -N http://127.0.0.1:8080/events
 //! ```
 //!
-//! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
-//! SIGINT or SIGTERM. `RUST_LOG=http_server=info` prints an access log.
+//! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
+//! it answers what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
+//! its certificate anew. See `docs/drain.md`. `RUST_LOG=http_server=info` prints an access log.
 
 mod common;
+#[path = "common/signals.rs"]
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
-use hio::doers::SignalDoer;
 use hio::doing::prelude::*;
 use hio::link::tls::ServerTls;
 use hio::link::{Limits, Server};
@@ -43,6 +45,8 @@ Answers HTTP/1.1: GET /hello, POST /echo, GET /events, and files.
 
 /// Bytes of the largest body that is echoed.
 const ECHO_MAX: usize = 64 * 1024 * 1024;
+/// How long the end after so many requests may take.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Time between two events.
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -56,13 +60,14 @@ struct Options {
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("http_server", HELP, options(), serve)
+    let help = format!("{HELP}\n{}", common::SIGNALS);
+    common::run("http_server", &help, options(), serve)
 }
 
 fn serve(options: Options) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
     let mut links = Server::new(options.at, ListenOptions::default(), Limits::default());
-    links.set_tls(options.tls);
+    links.set_tls(options.tls.clone());
     let limits = HttpLimits {
         body_bytes_max: ECHO_MAX,
         ..HttpLimits::default()
@@ -72,7 +77,6 @@ fn serve(options: Options) -> Result<(), Fault> {
         server = server.with_log(told);
     }
     let mut doist = Doist::new(());
-    let signals = SignalDoer::new(&mut net)?;
     let web = doist.named("web").add(Web {
         server,
         site: Site {
@@ -84,7 +88,7 @@ fn serve(options: Options) -> Result<(), Fault> {
         beat: Tyme::ZERO,
         beats: 0,
     });
-    doist.named("signals").add(signals);
+    signals::listen(&mut doist, &mut net, options.tls.as_ref())?;
     doist.enter(&mut net)?;
     if let Some(web) = doist.get(web) {
         let at = common::plain(web.server.server().ha());
@@ -172,10 +176,15 @@ impl Web {
 impl Doer for Web {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            self.end_events(tyme);
+            self.server.drain(cx.net);
+        }
         self.server.service(tyme, cx.net, &mut self.site)?;
         for event in self.server.events() {
             if let HttpServerEvent::Gone(id) = event {
@@ -187,14 +196,10 @@ impl Doer for Web {
             self.send_events(tyme);
         }
         if self.site.requests >= self.requests_max {
-            self.end_events(tyme);
-            if self.server.server().listening() {
-                self.server.drain(cx.net);
-            }
-            if self.server.is_empty() {
-                cx.ask.stop();
-                return Ok(Done(true));
-            }
+            cx.ask.drain(LIMIT);
+        }
+        if cx.draining().is_some() && self.server.is_empty() {
+            return Ok(Done(true));
         }
         let due = self.server.due(tyme);
         Ok(Park(match self.site.listeners.is_empty() {

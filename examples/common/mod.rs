@@ -32,6 +32,11 @@ impl From<lexopt::Error> for Usage {
     }
 }
 
+/// What `--help` of the servers says of signals.
+pub(crate) const SIGNALS: &str = "
+SIGINT or SIGTERM: answers what has come and ends, within 10 s; a second one ends it at once.
+SIGHUP: reads the files of TLS anew; when one is bad, the old ones stay.";
+
 /// Runs a program: 0 when it went well or explained itself, 1 when it failed, 2 when its command
 /// line makes no sense.
 pub(crate) fn run<O>(
