@@ -1,6 +1,6 @@
 //! Goal: a drain loses no request that was accepted: one that its client had sent whole before it
-//! heard of the end gets its whole answer. Method: programs in the simulator with latency and loss,
-//! over many seeds (`DRAIN_SEEDS=A..B` for others), each drained at a moment of its own.
+//! heard of the end gets its whole answer. Method: programs in the simulator with latency, over
+//! many seeds (`DRAIN_SEEDS=A..B` for others), each drained at a moment of its own.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use hio::link::{Client, CloseReason, Limits, Server};
 use hio::net::{ConnectOptions, Endpoint, ListenOptions};
 use hio::proto::channel::{Accepted, Channel, ChannelConfig, ChannelServer, Request as Call};
 use hio::proto::http::{Answer, HttpServer, Request, RequestId, Response};
-use hio::sim::{Boot, Fault, NodeState, Sim};
+use hio::sim::{Boot, Fault as Planned, NodeState, Sim};
 
 const PORT: u16 = 80;
 const LIMIT: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ fn drained<A: Send + 'static>(
 where
     A: Clone,
 {
-    let link = "latency uniform 1ms 40ms loss 0.01".parse().expect("a law");
+    let link = "latency uniform 1ms 40ms".parse().expect("a law");
     let mut sim = Sim::new(seed).with_link(link);
     let web = sim.node("web", server);
     let clients: Vec<_> = (0..CLIENTS)
@@ -45,7 +45,7 @@ where
         .collect();
     let at = Duration::from_micros(150_000 + seed * 7_919 % 1_500_000);
     sim.run_for(at).expect("no check fails");
-    sim.fault(&Fault::Drain("web".to_owned(), LIMIT))
+    sim.fault(&Planned::Drain("web".to_owned(), LIMIT))
         .expect("there is such a node");
     let ended = |sim: &Sim| !matches!(sim.state(web), NodeState::Running);
     let began = sim.tyme();
@@ -83,13 +83,13 @@ struct Web {
 }
 
 impl Doer for Web {
-    fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault2> {
+    fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
         cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
-    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault2> {
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         if cx.draining().is_some() {
             self.server.drain(cx.net);
         }
@@ -126,8 +126,6 @@ impl Doer for Web {
         self.server.close(cx.net);
     }
 }
-
-type Fault2 = hio::doing::Fault;
 
 fn web(_: Boot) -> Doist {
     let server = HttpServer::new(any(), ListenOptions::default(), Limits::default());
@@ -226,7 +224,7 @@ impl Asks {
 
     /// The connection has ended: what is missing?
     fn over(&mut self, why: Option<CloseReason>, tyme: Tyme, cx: &mut Cx<'_, Seen>) {
-        if self.client.connecting() || matches!(why, Some(CloseReason::ConnectFailed(_))) {
+        if matches!(why, Some(CloseReason::ConnectFailed(_))) {
             cx.app.refused += 1;
         } else if self.awaited.is_empty() {
             cx.app.ends += 1;
@@ -248,12 +246,12 @@ impl Asks {
 }
 
 impl Doer<Seen> for Asks {
-    fn enter(&mut self, cx: &mut Cx<'_, Seen>) -> Result<Next, Fault2> {
+    fn enter(&mut self, cx: &mut Cx<'_, Seen>) -> Result<Next, Fault> {
         self.client.open(cx.tyme(), cx.net, cx.ask.owner())?;
         Ok(Park(Tyme::ZERO))
     }
 
-    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Seen>) -> Result<Next, Fault2> {
+    fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Seen>) -> Result<Next, Fault> {
         self.client.service(tyme, cx.net);
         self.read(tyme, cx);
         let why = self.client.closed();

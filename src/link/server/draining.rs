@@ -83,11 +83,28 @@ impl Server {
         }
     }
 
-    /// Makes the next service read from a connection, whatever the net knows of it.
-    pub fn look_again(&self, id: RemoterId, net: &mut dyn Net) {
-        if let Some(remoter) = self.get(id).filter(|remoter| remoter.closed().is_none()) {
-            net.mark(remoter.sid());
+    /// Reads from a connection once more, whatever the net knows of it, and when there is nothing
+    /// closes it at once: for protocols that end connections on which nothing is under way. Says
+    /// whether it did. What came instead is there to be looked at, and nobody calls for it.
+    pub fn close_if_silent(&mut self, id: RemoterId, tyme: Tyme, net: &mut dyn Net) -> bool {
+        let Some(ix) = self.table.get_mut(id).filter(|ix| ix.connected()) else {
+            return false;
+        };
+        net.mark(ix.sid());
+        let shared = &mut self.shared;
+        let mut turn = Turn { tyme, net, shared };
+        let mut news = ix.listen(&mut turn);
+        let silent = !news.any();
+        if silent {
+            ix.close();
+            news = ix.act(&mut turn);
         }
+        ix.rest(&mut turn.shared.pool);
+        self.table.arm(id.key());
+        if news.any() {
+            self.show(id, news, tyme, net);
+        }
+        silent
     }
 
     /// Looks for connections that are through and closes them.

@@ -406,51 +406,58 @@ impl ChannelServer {
             .is_some_and(|drain| tyme >= drain.look_at)
     }
 
-    /// Reads once more from channels that seem to be through, and ends those that are.
+    /// Serves, and ends the channels that are through.
     fn serve_and_look(
         &mut self,
         tyme: Tyme,
         net: &mut dyn Net,
         each: &mut dyn FnMut(&mut Accepted),
     ) -> Result<(), ListenerLost> {
-        let through = self.through(tyme, net);
-        let mut served = self.serve_links(tyme, net, each);
-        let mut any = false;
-        for id in through {
-            if self.rests(id, |active| active < tyme) {
-                if let Some(accepted) = self.channels.get_mut(&id) {
-                    accepted.protocol.close();
-                    ring(&self.bells, id);
-                    any = true;
-                }
-            }
-        }
-        if any {
-            let again = self.serve_links(tyme, net, each); // ends them before anything else comes
-            served = served.and(again);
-        }
-        if let (true, Some(drain)) = (self.is_empty(), &mut self.drain) {
-            drain.look_at = Tyme::NEVER;
-        }
+        let served = self.serve_links(tyme, net, each);
+        self.end_resting(tyme, net);
         served
     }
 
-    /// The channels that seem to be through. They are read from once more.
-    fn through(&mut self, tyme: Tyme, net: &mut dyn Net) -> Vec<ChannelId> {
+    /// Ends the channels that are through.
+    fn end_resting(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let ids = self.resting(tyme);
+        let Way::Link(server) = &mut self.way else {
+            return;
+        };
+        for id in ids {
+            let Some(accepted) = self.channels.get_mut(&id) else {
+                continue;
+            };
+            let Some(remoter) = accepted.remoter() else {
+                continue;
+            };
+            match server.close_if_silent(remoter, tyme, net) {
+                true => accepted.protocol.close(),
+                false => ring(&self.bells, id),
+            }
+            if server.get(remoter).is_none_or(|ix| ix.closed().is_some()) {
+                accepted.protocol.connection_lost(None);
+                self.ended.push(id);
+                self.events.push(ServerEvent::Closed(id));
+            }
+        }
+    }
+
+    /// The channels on which nothing is under way, and was not for a while; or at all, when the
+    /// drain has gone on for long.
+    fn resting(&mut self, tyme: Tyme) -> Vec<ChannelId> {
+        let empty = self.is_empty();
         let (Way::Link(server), Some(drain)) = (&self.way, &mut self.drain) else {
             return Vec::new();
         };
         let quiet = server.limits().drain_quiet;
         let busy_until = *drain.busy_until.get_or_insert(tyme + quiet * BUSY);
-        drain.look_at = tyme + (quiet / LOOKS).max(Duration::from_millis(1));
-        let late = tyme >= busy_until;
+        drain.look_at = match empty {
+            true => Tyme::NEVER,
+            false => tyme + (quiet / LOOKS).max(Duration::from_millis(1)),
+        };
         let mut ids: Vec<ChannelId> = self.channels.keys().copied().collect();
-        ids.retain(|id| self.rests(*id, |active| late || active + quiet <= tyme));
-        for id in &ids {
-            if let Some(remoter) = self.channels.get(id).and_then(Accepted::remoter) {
-                server.look_again(remoter, net);
-            }
-        }
+        ids.retain(|id| self.rests(*id, |active| tyme >= busy_until || active + quiet <= tyme));
         ids
     }
 

@@ -281,53 +281,35 @@ impl HttpServer {
         if tyme < self.look_at || self.look_at.is_never() {
             return self.serve(tyme, net, handler);
         }
-        let quiet = self.quiet(tyme, net);
         let served = self.serve(tyme, net, handler);
-        let ended = self.end_quiet(&quiet, tyme);
+        self.end_quiet(tyme, net);
         let step = self.server.limits().drain_quiet / LOOKS;
         self.look_at = match self.is_empty() {
             true => Tyme::NEVER,
             false => tyme + step.max(Duration::from_millis(1)),
         };
-        match ended && served.is_ok() {
-            true => self.serve(tyme, net, handler), // carries out the ends before anything else
-            false => served,
-        }
+        served
     }
 
-    /// The connections on which nothing is under way, and was not for a while. They are read from
-    /// once more.
-    fn quiet(&self, tyme: Tyme, net: &mut dyn Net) -> Vec<RemoterId> {
+    /// Closes the connections on which nothing is under way, and was not for a while.
+    fn end_quiet(&mut self, tyme: Tyme, net: &mut dyn Net) {
         let since = |remoter: &Remoter| remoter.active() + self.server.limits().drain_quiet;
         let mut ids = self.server.ids();
         ids.retain(|id| {
             let remoter = self.server.get(*id);
             remoter.is_some_and(|remoter| since(remoter) <= tyme && self.rests(remoter))
         });
-        for id in &ids {
-            self.server.look_again(*id, net);
+        for id in ids {
+            self.server.close_if_silent(id, tyme, net);
+            // What came instead, or that it is over: nobody else looks.
+            self.waiting.push(id);
         }
-        ids
     }
 
     fn rests(&self, remoter: &Remoter) -> bool {
         let unasked = self.peer(remoter.id());
         let unasked = unasked.map_or(remoter.rx().is_empty(), |peer| peer.rests(remoter));
         unasked && remoter.connected() && remoter.pending() == 0
-    }
-
-    /// Closes those of them that were quiet again. Says whether there is one.
-    fn end_quiet(&mut self, ids: &[RemoterId], tyme: Tyme) -> bool {
-        let mut any = false;
-        for &id in ids {
-            let quiet = |remoter: &Remoter| remoter.active() < tyme && self.rests(remoter);
-            let quiet = self.server.get(id).is_some_and(quiet);
-            if let (true, Some(remoter)) = (quiet, self.server.get_mut(id)) {
-                remoter.close();
-                any = true;
-            }
-        }
-        any
     }
 
     /// One round over all that is ready.
