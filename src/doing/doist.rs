@@ -42,6 +42,8 @@ pub struct Doist<A: 'static = ()> {
     pub(super) overrun: Overrun,
     pub(super) overruns: Overruns,
     pub(super) stop: StopHandle,
+    /// A drain that was asked for from outside and has not begun.
+    pub(super) drain_asked: Option<Duration>,
     /// How tyme follows the clock, between two turns.
     pub(super) pacer: Option<Pacer>,
     pub(super) entered: bool,
@@ -195,6 +197,7 @@ impl<A: 'static> Doist<A> {
             overrun: Overrun::default(),
             overruns: Overruns::default(),
             stop: StopHandle::default(),
+            drain_asked: None,
             pacer: None,
             entered: false,
             added: false,
@@ -271,8 +274,9 @@ impl<A: 'static> Doist<A> {
         self
     }
 
-    /// Begins to drain, as [`Ask::drain`] does: for hosts that step it, and for tests. Not seen by a
-    /// recording, other than a signal.
+    /// Asks it to drain, as [`Ask::drain`] does: for hosts that step it, and for tests. It begins with
+    /// the next pass, when tyme is where the clock is. A recording does not see it, other than a
+    /// signal. Before enter there is nothing to be drained.
     ///
     /// ```
     /// use hio::doing::prelude::*;
@@ -301,11 +305,12 @@ impl<A: 'static> Doist<A> {
     /// ```
     pub fn drain(&mut self, limit: Duration) {
         if self.entered {
-            self.hub.drain(NOBODY, self.tymist.tyme() + limit);
+            let asked = self.drain_asked.map_or(limit, |asked| asked.min(limit));
+            self.drain_asked = Some(asked);
         }
     }
 
-    /// Until when it may drain at most, if it does.
+    /// Until when it may drain at most, if it has begun to.
     #[must_use]
     pub const fn draining(&self) -> Option<Tyme> {
         self.hub.drain
@@ -602,7 +607,7 @@ impl<A: 'static> Doist<A> {
         if !self.entered {
             return Due::Idle;
         }
-        if self.cut || self.added || self.stop.is_set() {
+        if self.cut || self.added || self.stop.is_set() || self.drain_asked.is_some() {
             return Due::Now;
         }
         // A pass takes its tick at once, so anything due at every tick is due now.

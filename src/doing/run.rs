@@ -24,7 +24,7 @@ impl<A: 'static> Doist<A> {
         self.cut = false;
         self.left = false;
         self.hub.stop = false;
-        (self.hub.drain, self.hub.drainers) = (None, 0);
+        (self.hub.drain, self.hub.drainers, self.drain_asked) = (None, 0, None);
         self.hub.attention = false;
         self.start = self.tyme();
         self.credit = Duration::ZERO;
@@ -127,7 +127,8 @@ impl<A: 'static> Doist<A> {
         if !self.entered {
             return None;
         }
-        if self.stop.is_set() || (self.left && self.wake == Wake::Now) {
+        let asked = self.stop.is_set() || self.drain_asked.is_some();
+        if asked || (self.left && self.wake == Wake::Now) {
             return Some(Duration::ZERO);
         }
         let doers = match self.added || self.cut {
@@ -349,10 +350,7 @@ impl<A: 'static> Doist<A> {
     /// Wakes the owners of everything that is ready. Says whether somebody is to run for it.
     fn hear(&mut self, net: &mut dyn Net) -> bool {
         net.woken(&mut self.owners);
-        if self.owners.is_empty() {
-            return false;
-        }
-        let mut ready = false;
+        let mut ready = self.drain_asked.is_some();
         for owner in self.owners.drain(..) {
             ready |= self.hub.wake(NOBODY, owner.into());
         }
@@ -362,6 +360,9 @@ impl<A: 'static> Doist<A> {
     /// A pass over the Doist's own doers. Says whether it is complete.
     fn pass(&mut self, kind: Kind, slice: &Slice, net: &mut dyn Net) -> Result<bool, Fault> {
         self.hub.kind = kind;
+        if let Some(limit) = self.drain_asked.take() {
+            self.hub.drain(NOBODY, self.tymist.tyme() + limit);
+        }
         let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
         let (deeds, mut cx) = self.split(net);
         let mut result = Ok(true);
@@ -429,7 +430,7 @@ impl<A: 'static> Doist<A> {
         let (deeds, mut cx) = self.split(net);
         deeds.close(&mut cx);
         self.stop.take();
-        self.hub.drain = None;
+        (self.hub.drain, self.drain_asked) = (None, None);
         self.hub.chain.clear();
         self.hub.attention = false;
         self.me.set(NOBODY);
