@@ -15,8 +15,6 @@ mod common;
 mod options;
 #[path = "channel/service.rs"]
 mod service;
-#[path = "common/signals.rs"]
-mod signals;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -62,7 +60,7 @@ struct Peer {
 }
 
 /// Serves the requests that `aiomas_peer.py call` makes.
-struct Answerer {
+pub(crate) struct Answerer {
     server: ChannelServer,
     desk: Desk,
 }
@@ -212,7 +210,7 @@ impl Doer for Answerer {
 }
 
 /// Serves calls of functions by path.
-struct Caller {
+pub(crate) struct Caller {
     server: RpcServer<Later>,
     later: Later,
 }
@@ -243,16 +241,14 @@ impl Doer for Caller {
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run(
-        "channel_server",
-        &format!("{HELP}\n{}", common::SIGNALS),
-        Options::read("client-ca", false).and_then(server),
-        serve,
-    )
+    let asked = asked(lexopt::Parser::from_env());
+    let help = format!("{HELP}\n{}", common::SIGNALS);
+    common::run("channel_server", &help, asked, serve)
 }
 
-/// The server that the command line asks for, its TLS, and whether it serves calls.
-fn server(options: Options) -> Result<Asked, Usage> {
+/// The server that a command line asks for, its TLS, and whether it serves calls.
+pub(crate) fn asked(args: lexopt::Parser) -> Result<Asked, Usage> {
+    let options = Options::read(args, "client-ca", false)?;
     let config = options.config()?;
     let at = options.at.clone().ok_or(Usage::Help)?;
     let mut server = ChannelServer::bind(at, &config).map_err(Usage::wrong)?;
@@ -263,39 +259,45 @@ fn server(options: Options) -> Result<Asked, Usage> {
     Ok((server, tls, options.rpc))
 }
 
-type Asked = (ChannelServer, Option<ServerTls>, bool);
+pub(crate) type Asked = (ChannelServer, Option<ServerTls>, bool);
 
 fn serve((server, tls, rpc): Asked) -> Result<(), Fault> {
-    let mut net = MioNet::new()?;
+    match rpc {
+        true => run(calls(server), tls, |doer| &doer.server.channels),
+        false => run(answers(server), tls, |doer| &doer.server),
+    }
+}
+
+/// The doers that answer requests.
+pub(crate) fn answers(server: ChannelServer) -> (Doist, Id<Answerer>) {
     let mut doist = Doist::new(());
-    let at = match rpc {
-        true => {
-            let server = RpcServer::new(server, service::root());
-            let id = doist.named("calls").add(Caller {
-                server,
-                later: Later::default(),
-            });
-            signals::listen(&mut doist, &mut net, tls.as_ref())?;
-            doist.enter(&mut net)?;
-            doist
-                .get(id)
-                .and_then(|doer| listens(&doer.server.channels))
-        }
-        false => {
-            let desk = Desk::default();
-            let id = doist.named("answers").add(Answerer { server, desk });
-            signals::listen(&mut doist, &mut net, tls.as_ref())?;
-            doist.enter(&mut net)?;
-            doist.get(id).and_then(|doer| listens(&doer.server))
-        }
-    };
-    if let Some(at) = at {
+    let desk = Desk::default();
+    let id = doist.named("answers").add(Answerer { server, desk });
+    (doist, id)
+}
+
+/// The doers that serve calls.
+pub(crate) fn calls(server: ChannelServer) -> (Doist, Id<Caller>) {
+    let mut doist = Doist::new(());
+    let server = RpcServer::new(server, service::root());
+    let later = Later::default();
+    let id = doist.named("calls").add(Caller { server, later });
+    (doist, id)
+}
+
+fn run<D: Doer + 'static>(
+    (mut doist, id): (Doist, Id<D>),
+    tls: Option<ServerTls>,
+    channels: fn(&D) -> &ChannelServer,
+) -> Result<(), Fault> {
+    let mut net = MioNet::new()?;
+    common::listen(&mut doist, &mut net, tls.as_ref())?;
+    doist.enter(&mut net)?;
+    let listens = doist.get(id).and_then(|doer| channels(doer).server());
+    if let Some(server) = listens {
+        let at = common::plain(server.ha());
         common::say(format_args!("listening on {at}"))?;
     }
     doist.run(&mut net)?;
     Ok(())
-}
-
-fn listens(server: &ChannelServer) -> Option<String> {
-    server.server().map(|server| common::plain(server.ha()))
 }

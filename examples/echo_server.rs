@@ -14,8 +14,6 @@
 //! its certificate anew. See `docs/drain.md`.
 
 pub(crate) mod common;
-#[path = "common/signals.rs"]
-mod signals;
 #[path = "common/wire.rs"]
 mod wire;
 
@@ -54,7 +52,7 @@ Echoes what its clients send.
 pub(crate) struct Options {
     at: Endpoint,
     limits: Limits,
-    tls: Option<ServerTls>,
+    pub(crate) tls: Option<ServerTls>,
     record: Option<PathBuf>,
     /// What enters beside the net goes through it.
     tape: Tape,
@@ -78,7 +76,9 @@ fn serve(options: Options) -> Result<(), Fault> {
 }
 
 fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
-    let (mut doist, echo) = doist(options, net)?;
+    let tls = options.tls.clone();
+    let (mut doist, echo) = doist(options);
+    common::listen(&mut doist, net, tls.as_ref())?;
     doist.enter(net)?;
     if let Some(echo) = doist.get(echo) {
         let at = common::plain(echo.server().ha());
@@ -89,20 +89,16 @@ fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
 }
 
 /// The server's doers; the example `replay` runs the same.
-pub(crate) fn doist(
-    options: Options,
-    net: &mut dyn Net,
-) -> Result<(Doist, Id<EchoServerDoer>), Fault> {
+pub(crate) fn doist(options: Options) -> (Doist, Id<EchoServerDoer>) {
     let mut doist = Doist::new(());
     if let Some(doer) = options.logs.doer() {
         doist.add(doer);
     }
     let mut server = Server::new(options.at, ListenOptions::default(), options.limits);
-    server.set_tls(options.tls.clone());
+    server.set_tls(options.tls);
     options.logs.of_server(&mut server);
     let echo = doist.named("echo").add(EchoServerDoer::new(server));
-    signals::listen(&mut doist, net, options.tls.as_ref())?;
-    Ok((doist, echo))
+    (doist, echo)
 }
 
 /// Reads a command line.

@@ -12,8 +12,6 @@
 //! its certificate anew. See `docs/drain.md`. `RUST_LOG=http_server=info` prints an access log.
 
 mod common;
-#[path = "common/signals.rs"]
-mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,23 +49,38 @@ const LIMIT: Duration = Duration::from_secs(10);
 const BEAT: Duration = Duration::from_secs(1);
 
 /// What the command line asks for.
-struct Options {
+pub(crate) struct Options {
     at: Endpoint,
-    tls: Option<ServerTls>,
+    pub(crate) tls: Option<ServerTls>,
     files: Option<Files>,
     requests_max: Option<u64>,
 }
 
 fn main() -> ExitCode {
     env_logger::init();
+    let options = options(lexopt::Parser::from_env());
     let help = format!("{HELP}\n{}", common::SIGNALS);
-    common::run("http_server", &help, options(), serve)
+    common::run("http_server", &help, options, serve)
 }
 
 fn serve(options: Options) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
+    let tls = options.tls.clone();
+    let (mut doist, web) = doist(options);
+    common::listen(&mut doist, &mut net, tls.as_ref())?;
+    doist.enter(&mut net)?;
+    if let Some(web) = doist.get(web) {
+        let at = common::plain(web.server.server().ha());
+        common::say(format_args!("listening on {at}"))?;
+    }
+    doist.run(&mut net)?;
+    Ok(())
+}
+
+/// The server's doers.
+pub(crate) fn doist(options: Options) -> (Doist, Id<Web>) {
     let mut links = Server::new(options.at, ListenOptions::default(), Limits::default());
-    links.set_tls(options.tls.clone());
+    links.set_tls(options.tls);
     let limits = HttpLimits {
         body_bytes_max: ECHO_MAX,
         ..HttpLimits::default()
@@ -88,14 +101,7 @@ fn serve(options: Options) -> Result<(), Fault> {
         beat: Tyme::ZERO,
         beats: 0,
     });
-    signals::listen(&mut doist, &mut net, options.tls.as_ref())?;
-    doist.enter(&mut net)?;
-    if let Some(web) = doist.get(web) {
-        let at = common::plain(web.server.server().ha());
-        common::say(format_args!("listening on {at}"))?;
-    }
-    doist.run(&mut net)?;
-    Ok(())
+    (doist, web)
 }
 
 /// A line of the access log.
@@ -144,7 +150,7 @@ impl Handler for Site {
 }
 
 /// Serves, and sends the events.
-struct Web {
+pub(crate) struct Web {
     server: HttpServer,
     site: Site,
     requests_max: u64,
@@ -223,10 +229,10 @@ impl Web {
     }
 }
 
-fn options() -> Result<Options, Usage> {
+/// Reads a command line.
+pub(crate) fn options(mut args: lexopt::Parser) -> Result<Options, Usage> {
     let (mut at, mut wanted, mut files, mut requests_max) = (None, false, None, None);
     let (mut cert, mut key) = (None::<PathBuf>, None::<PathBuf>);
-    let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("addr") => common::once(&mut at, common::tcp(&args.value()?)?)?,

@@ -7,8 +7,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use hio::doing::Fault;
-use hio::net::{Endpoint, Net, Record, Tape};
+use hio::doers::{ReloadDoer, SignalDoer};
+use hio::doing::{Doist, Fault};
+use hio::link::tls::ServerTls;
+use hio::net::{Endpoint, Net, NetError, Record, Tape};
 
 /// Why a program does not start.
 #[derive(Debug)]
@@ -86,9 +88,31 @@ pub(crate) fn record<N: Net>(
     ran
 }
 
+/// Listens for signals where there are any: on other systems the program runs until it is killed.
+pub(crate) fn listen<A>(
+    doist: &mut Doist<A>,
+    net: &mut dyn Net,
+    tls: Option<&ServerTls>,
+) -> Result<(), Fault> {
+    match SignalDoer::new(net) {
+        Ok(doer) => drop(doist.named("signals").add(doer)),
+        Err(NetError::Unsupported) => return Ok(()),
+        Err(why) => return Err(why.into()),
+    }
+    if let Some(tls) = tls {
+        let doer = ReloadDoer::of_tls(net, tls)?;
+        doist.named("reload").add(doer);
+    }
+    Ok(())
+}
+
 /// Prints a line. Unlike `println!`, it does not panic when nobody reads it.
 pub(crate) fn say(line: impl fmt::Display) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    say_to(&mut io::stdout().lock(), line)
+}
+
+/// Writes a line, to be seen at once.
+pub(crate) fn say_to(out: &mut dyn Write, line: impl fmt::Display) -> io::Result<()> {
     writeln!(out, "{line}")?;
     out.flush()
 }
