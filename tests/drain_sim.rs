@@ -5,11 +5,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hio::doers::{ChannelServerDoer, EchoServerDoer};
 use hio::doing::prelude::*;
-use hio::link::{Client, CloseReason, Limits, Server};
+use hio::link::{Client, CloseReason, Limits};
 use hio::net::{ConnectOptions, Endpoint, ListenOptions};
-use hio::proto::channel::{Accepted, Channel, ChannelConfig, ChannelServer, Request as Call};
 use hio::proto::http::{Answer, HttpServer, Request, RequestId, Response};
 use hio::sim::{Boot, Fault as Planned, NodeState, Sim};
 
@@ -29,14 +27,11 @@ fn any() -> Endpoint {
 
 /// Runs a server and clients, drains the server at a moment that the seed says, and goes on until
 /// all is over. Gives the server's end and what the clients say.
-fn drained<A: Send + 'static>(
+fn drained<A: Clone + Send + 'static>(
     seed: u64,
     server: fn(Boot) -> Doist,
     client: fn(Boot) -> Doist<A>,
-) -> (NodeState, Duration, Vec<A>)
-where
-    A: Clone,
-{
+) -> (NodeState, Duration, Vec<A>) {
     let link = "latency uniform 1ms 40ms".parse().expect("a law");
     let mut sim = Sim::new(seed).with_link(link);
     let web = sim.node("web", server);
@@ -140,7 +135,6 @@ fn web(_: Boot) -> Doist {
 /// Asks one request after the other, or a few at once, with pauses, sometimes in two pieces; dials
 /// again when a connection has ended.
 struct Asks {
-    to: Endpoint,
     client: Client,
     count: u64,
     /// What the answers to come must say.
@@ -275,10 +269,9 @@ const TICK: Duration = Duration::from_millis(1);
 
 fn asks(boot: Boot) -> Doist<Seen> {
     let to = boot.tcp("web", PORT).expect("there is a web");
-    let client = Client::new(to.clone(), ConnectOptions::default(), Limits::default());
+    let client = Client::new(to, ConnectOptions::default(), Limits::default());
     let mut doist = Doist::new(Seen::default()).with_tock(TICK);
     doist.add(Asks {
-        to,
         client,
         count: 0,
         awaited: VecDeque::new(),
