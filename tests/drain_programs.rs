@@ -242,9 +242,11 @@ fn echoes(addr: String, ended: &'static Ended) -> Seen {
     let Some(mut stream) = dial(&addr) else {
         return seen;
     };
-    for n in 0_u64.. {
-        let size = 100 + n as usize % 7 * 5_000;
-        let message: Vec<u8> = (0..size).map(|i| (i as u64 * 31 + n) as u8).collect();
+    for n in 0_usize.. {
+        let size = 100 + n % 7 * 5_000;
+        let message: Vec<u8> = (0..size)
+            .map(|i| ((i * 31 + n) % 251).to_le_bytes()[0])
+            .collect();
         if stream.write_all(&message).is_err() {
             break;
         }
