@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::message::{Access, Answer, Intake, Request, RequestId, Response};
 use super::server::{Handler, HttpServerEvent, SendError};
+use super::source::{Reading, Source};
 use crate::link::{Remoter, RemoterId, TxError};
 use crate::net::Endpoint;
 use crate::proto::http::{
@@ -35,6 +36,10 @@ pub(super) struct Peer {
     peer: Endpoint,
     /// What the link had no room for.
     out: Vec<u8>,
+    /// What the rest of the response's body is read from.
+    source: Option<Source>,
+    /// Whether [`Reading`] knows of it.
+    reads: bool,
     /// Bytes of the response's body, and its status.
     sent: (u64, Option<StatusCode>),
     began: Tyme,
@@ -69,6 +74,7 @@ pub(super) struct Turn<'a> {
     pub(super) events: &'a mut Vec<HttpServerEvent>,
     pub(super) log: &'a mut Option<super::server::Log>,
     pub(super) draining: bool,
+    pub(super) reading: &'a mut Reading,
 }
 
 impl Peer {
@@ -83,6 +89,8 @@ impl Peer {
             trailers: HeaderMap::new(),
             head: None,
             out: Vec::new(),
+            source: None,
+            reads: false,
             sent: (0, None),
             began: tyme,
             moved: tyme,
@@ -127,6 +135,7 @@ impl Peer {
             return turn.handler.switched(self.request_id(), link);
         }
         self.flush(link);
+        self.read_on(link, turn);
         while self.step(link, turn) {}
         if self.taking == Taking::Head && !link.rx().is_empty() {
             self.head_since.get_or_insert(turn.tyme);
@@ -266,6 +275,7 @@ impl Peer {
             Answer::Later => return,
             Answer::Now(response) => self.answer(&response),
             Answer::Begin(head, length) => self.start(&head, length),
+            Answer::Read(head, length, source) => self.start_reading(&head, length, source),
         };
         if let Err(why) = answered {
             log::error!("request {}: {why}", self.request_id());
@@ -275,6 +285,7 @@ impl Peer {
             }
         }
         self.flush(link);
+        self.read_on(link, turn);
         self.next_if_over(turn);
     }
 
@@ -311,6 +322,7 @@ impl Peer {
 
     /// The connection is over.
     fn gone(&mut self, turn: &mut Turn<'_>) {
+        self.source = None;
         if self.busy() {
             turn.events.push(HttpServerEvent::Gone(self.request_id()));
             self.logged(turn);
@@ -425,6 +437,91 @@ impl Peer {
         self.connection.send_response(head, length, &mut self.out)?;
         self.sent.1 = Some(head.status);
         Ok(())
+    }
+
+    /// As [`start`](Self::start), with a body that is read from a source.
+    pub(super) fn start_reading(
+        &mut self,
+        head: &ResponseHead,
+        length: Length,
+        source: Source,
+    ) -> Result<(), Misuse> {
+        self.start(head, length)?;
+        if self.connection.ours() != State::Body {
+            return Ok(());
+        }
+        match self.connection.unsent() {
+            Length::Known(0) => self.connection.send_end(&HeaderMap::new(), &mut self.out),
+            _ => {
+                self.source = Some(source);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the next piece of the body, when all before is sent. [`Reading`] says when there is
+    /// time for it, and looks afterwards whether there may be a further one.
+    pub(super) fn read_on(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if !self.reads {
+            self.reads = true;
+            turn.reading.look_at(self.id);
+        }
+        if !self.out.is_empty() || link.pending() > 0 {
+            return;
+        }
+        let left = match self.connection.unsent() {
+            Length::Known(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        let room = link.room().saturating_sub(CHUNK_FRAME);
+        let Some(piece) = turn.reading.piece(source, room.min(left)) else {
+            return;
+        };
+        let none = HeaderMap::new();
+        let sent = match piece {
+            Ok([]) => self.connection.send_end(&none, &mut self.out),
+            Ok(piece) => {
+                self.sent.0 += piece.len() as u64;
+                self.connection.send_data(piece, &mut self.out)
+            }
+            Err(why) => {
+                log::error!("request {}: reading its body: {why}", self.request_id());
+                return self.break_off(link);
+            }
+        };
+        let over = sent.is_ok() && self.connection.unsent() == Length::Known(0);
+        let sent = match over && self.connection.ours() == State::Body {
+            true => self.connection.send_end(&none, &mut self.out),
+            false => sent,
+        };
+        if let Err(why) = sent {
+            log::error!("request {}: {why}", self.request_id());
+            return self.break_off(link);
+        }
+        if self.connection.ours() != State::Body {
+            self.source = None;
+        }
+        self.flush(link);
+        self.next_if_over(turn);
+    }
+
+    /// Ends in a way that nobody takes for the end of the body.
+    fn break_off(&mut self, link: &mut Remoter) {
+        self.source = None;
+        link.abort();
+    }
+
+    /// Whether the body has more to read, and all before is sent.
+    pub(super) fn hungers(&self, link: &Remoter) -> bool {
+        self.source.is_some() && self.out.is_empty() && link.pending() == 0
+    }
+
+    /// Notes whether it waits for a turn of [`Reading`].
+    pub(super) const fn set_reads(&mut self, reads: bool) {
+        self.reads = reads;
     }
 
     pub(super) fn send(&mut self, data: &[u8], link: &mut Remoter) -> Result<(), SendError> {
