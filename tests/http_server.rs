@@ -173,7 +173,7 @@ fn c_a_body_is_sent_piece_by_piece_within_the_cap() {
         };
         let mut rig = rig_with(world, HttpLimits::default(), links);
         rig.say(GET);
-        let data = pattern(30_000_000);
+        let data = pattern(rig.world.much());
         let id: Arc<Mutex<Option<RequestId>>> = Arc::default();
         let noted = Arc::clone(&id);
         let mut handler = move |id: RequestId, _: Request| {
@@ -256,7 +256,7 @@ impl Handler for Streaming {
 fn l1_a_streamed_body_waits_until_it_is_taken() {
     everywhere(|world| {
         let mut rig = rig(world, HttpLimits::default());
-        let data = pattern(30_000_000);
+        let data = pattern(rig.world.much());
         rig.say(&format!(
             "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
             data.len()

@@ -503,6 +503,53 @@ fn wrk_finds_no_error() {
     end_well(server);
 }
 
+/// Whether a response with a length is all there.
+fn complete(got: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(got);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+    let told = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let told: usize = told.and_then(|(_, n)| n.parse().ok()).expect("a length");
+    body.len() >= told
+}
+
+#[test]
+fn a1_out_of_descriptors_files_are_503_and_come_back() {
+    let folder = Folder::new("http-exhausted");
+    folder.write("large", large());
+    let server = server(&["--root", &folder.path("")]);
+    let (mut kept, other) = (server.connect(), server.connect());
+    let mut ask = |path: &str| {
+        let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\n\r\n");
+        kept.write_all(text.as_bytes()).expect("it reads");
+        let (mut all, mut back) = (Vec::new(), [0; 4096]);
+        while !complete(&all) {
+            let n = kept.read(&mut back).expect("it is answered");
+            assert_ne!(n, 0, "it stays");
+            all.extend_from_slice(&back[..n]);
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    };
+    assert!(ask("/large").starts_with("HTTP/1.1 206 "));
+    server.limit_descriptors(u64::try_from(server.descriptors()).expect("few"));
+    let refused = ask("/large");
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(ask("/nothing").starts_with("HTTP/1.1 404 "));
+    assert!(ask("/hello").starts_with("HTTP/1.1 200 "));
+    drop(other);
+    let mut back = String::new();
+    for _ in 0..100 {
+        back = ask("/large");
+        if back.starts_with("HTTP/1.1 206 ") {
+            return end_well(server);
+        }
+        pause(Duration::from_millis(20));
+    }
+    panic!("{back}");
+}
+
 /// 500 slow clients: meanwhile a good one is served, and in the end all of them are gone.
 fn slow(name: &str, args: &[&str], within: u64) {
     if !has("slowhttptest", "-h") {

@@ -154,6 +154,14 @@ impl World {
         }
     }
 
+    /// More bytes than all buffers of a connection take.
+    pub(crate) fn much(&self) -> usize {
+        match self.name {
+            "memory" | "simulated" => 3_000_000,
+            _ => 30_000_000,
+        }
+    }
+
     /// Waits a little, at most until `due`.
     pub(crate) fn wait(&mut self, due: Tyme) -> Tyme {
         let soon = self.net.now() + ms(5);

@@ -284,8 +284,8 @@ impl Peer {
                 link.abort();
             }
         }
+        self.read_on(link, turn); // so that the first piece goes out with the head
         self.flush(link);
-        self.read_on(link, turn);
         self.next_if_over(turn);
     }
 
@@ -459,7 +459,7 @@ impl Peer {
         }
     }
 
-    /// Reads the next piece of the body, when all before is sent. [`Reading`] says when there is
+    /// Reads the next piece of the body, when the one before is sent. [`Reading`] says when there is
     /// time for it, and looks afterwards whether there may be a further one.
     pub(super) fn read_on(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
         let Some(source) = &mut self.source else {
@@ -469,14 +469,15 @@ impl Peer {
             self.reads = true;
             turn.reading.look_at(self.id);
         }
-        if !self.out.is_empty() || link.pending() > 0 {
+        let waits = self.out.len() + link.pending();
+        if waits > HEAD_BYTES {
             return;
         }
         let left = match self.connection.unsent() {
             Length::Known(left) => usize::try_from(left).unwrap_or(usize::MAX),
             _ => usize::MAX,
         };
-        let room = link.room().saturating_sub(CHUNK_FRAME);
+        let room = link.room().saturating_sub(self.out.len() + CHUNK_FRAME);
         let Some(piece) = turn.reading.piece(source, room.min(left)) else {
             return;
         };
@@ -599,5 +600,7 @@ const TOO_LARGE: &str = "the body is larger than what is collected";
 const STREAM_BYTES_MAX: usize = 64 * 1024;
 /// Bytes around a chunk: sixteen digits and two line ends.
 const CHUNK_FRAME: usize = 20;
+/// As much may wait before a piece of a source is read: a head, and not a piece.
+const HEAD_BYTES: usize = 4 * 1024;
 /// Storage that a connection keeps between two responses.
 const KEPT_BYTES_MAX: usize = 16 * 1024;

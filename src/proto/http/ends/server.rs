@@ -518,8 +518,8 @@ impl HttpServer {
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
             let done = peer.start_reading(head, length, source);
-            peer.after_answer(remoter, turn);
             peer.read_on(remoter, turn);
+            peer.after_answer(remoter, turn);
             Ok(done?)
         })
     }

@@ -13,7 +13,7 @@ use crate::link::RemoterId;
 /// are read, so many fast ones delay nobody. It is dropped when its request is over, however it ends.
 ///
 /// An end before the length that was told, and an error, break the connection off: what was sent
-/// never looks complete. Reading must not wait: [`WouldBlock`](ErrorKind::WouldBlock) is an error
+/// never looks complete, except over a Unix socket in a body that ends with its connection, as those know no reset. Reading must not wait: [`WouldBlock`](ErrorKind::WouldBlock) is an error
 /// like any other.
 ///
 /// ```
