@@ -302,6 +302,52 @@ fn l1_a_streamed_body_waits_until_it_is_taken() {
 }
 
 #[test]
+fn l1_a_streamed_body_that_just_fills_what_is_held_ends_when_it_is_taken() {
+    everywhere(|world| {
+        let mut rig = rig(world, HttpLimits::default());
+        // As much as is held; then not a byte follows that would tell of the end.
+        let data = pattern(64 * 1024);
+        let head = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n";
+        rig.say(head);
+        let mut handler = Streaming(None);
+        let Rig {
+            world,
+            server,
+            peer,
+        } = &mut rig;
+        let (mut sent, mut idle) = (0, 0);
+        world.until("all of it", |tyme, net| {
+            server.service(tyme, net, &mut handler).expect("a listener");
+            let taken = net.write(peer.sid, &data[sent..]);
+            sent += taken.expect("an open connection");
+            idle += usize::from(sent == data.len());
+            idle > 50
+        });
+        let id = handler.0.expect("a request");
+        let (mut body, mut ended) = (Vec::new(), false);
+        world.until("its end", |tyme, net| {
+            body.extend(server.take_body(id));
+            assert!(body.len() < data.len() || ended || server.due(tyme) <= tyme);
+            server.service(tyme, net, &mut handler).expect("a listener");
+            ended |= server.events().any(|e| e == HttpServerEvent::End(id));
+            ended
+        });
+        assert!(body == data);
+        // Who takes again and again causes no turns.
+        for _ in 0..3 {
+            let tyme = world.wait(Tyme::NEVER);
+            assert!(server.take_body(id).is_empty());
+            server
+                .service(tyme, world.net.as_mut(), &mut handler)
+                .expect("a listener");
+        }
+        assert!(server.take_body(id).is_empty());
+        let now = world.net.now();
+        assert!(server.due(now) > now);
+    });
+}
+
+#[test]
 fn l1_bodies_that_are_too_large_are_refused() {
     let limits = || HttpLimits {
         body_bytes_max: 1000,

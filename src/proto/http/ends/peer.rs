@@ -30,6 +30,8 @@ pub(super) struct Peer {
     taking: Taking,
     /// The body of the request so far.
     body: Vec<u8>,
+    /// More of it was held than is read ahead, and was taken.
+    resumes: bool,
     trailers: HeaderMap,
     /// The request under way until it is handed over; after that only for the log.
     head: Option<RequestHead>,
@@ -86,6 +88,7 @@ impl Peer {
             nth: 0,
             taking: Taking::Head,
             body: Vec::new(),
+            resumes: false,
             trailers: HeaderMap::new(),
             head: None,
             out: Vec::new(),
@@ -121,9 +124,11 @@ impl Peer {
         !self.out.is_empty()
     }
 
-    /// Whether something waits in the link that a turn would look at.
-    pub(super) fn wants_turn(&self, link: &Remoter) -> bool {
-        !link.rx().is_empty() || link.cutoff()
+    /// Whether there is something that a turn would look at: bytes in the link, or the end of a
+    /// body of which as much was held as may be.
+    pub(super) fn wants_turn(&mut self, link: &Remoter) -> bool {
+        let resumes = std::mem::take(&mut self.resumes);
+        resumes || !link.rx().is_empty() || link.cutoff()
     }
 
     /// Takes in what came, as far as it may.
@@ -560,8 +565,13 @@ impl Peer {
         self.settle(link, turn);
     }
 
+    pub(super) const fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
     /// Takes out what came of a body that is streamed.
     pub(super) fn take_body(&mut self) -> Vec<u8> {
+        self.resumes = self.body.len() >= STREAM_BYTES_MAX;
         std::mem::take(&mut self.body)
     }
 

@@ -553,6 +553,10 @@ impl HttpServer {
 
     /// Takes what has come of a streamed body; empty when nothing has.
     pub fn take_body(&mut self, id: RequestId) -> Vec<u8> {
+        // To take nothing is no reason for a turn.
+        if !self.peer(id.remoter()).is_some_and(Peer::has_body) {
+            return Vec::new();
+        }
         let taken = self.with(Tyme::ZERO, id, |peer, _, _| Ok(peer.take_body()));
         taken.unwrap_or_default()
     }
