@@ -575,7 +575,7 @@ fn slow(name: &str, args: &[&str], within: u64) {
         .args(args);
     let attack = Program::start(name, command.stderr(Stdio::null()));
     let start = now();
-    let (mut most, mut served) = (0, 0);
+    let (mut most, mut served, mut resident) = (0, 0, 0);
     let limit = Duration::from_secs(within - 5);
     loop {
         let asked = now();
@@ -590,13 +590,15 @@ fn slow(name: &str, args: &[&str], within: u64) {
             "served in time"
         );
         served += 1;
+        resident = resident.max(server.resident());
         let open = server.descriptors().saturating_sub(before);
         most = most.max(open);
         let gone = most >= 400 && open <= 2;
         let elapsed = now().duration_since(start);
         if gone {
             println!(
-                "{name}: {most} at once, all gone after {elapsed:?}, {served} good ones served"
+                "{name}: {most} descriptors at once, all gone after {elapsed:?}, {served} good ones served, {} MiB at most",
+                resident >> 20
             );
             break;
         }
