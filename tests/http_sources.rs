@@ -214,8 +214,12 @@ fn l1_slow_readers_hold_a_piece_each_and_others_are_served_at_once() {
         ),
     };
     let mut readers: Vec<Peer> = (0..READERS)
-        .map(|_| asked(world, &mut server, &mut handler, GET))
+        .map(|_| asked(world, &mut server, &mut handler, ""))
         .collect();
+    // All of them at once: what they ask for is read over several services.
+    for peer in &readers {
+        peer.send(GET.as_bytes(), world.net.as_mut());
+    }
     let mut before = known.read();
     let mut settled = 0;
     world.until("nothing more is read", |tyme, net| {
