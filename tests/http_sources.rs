@@ -29,8 +29,7 @@ const SERVICE: usize = 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 struct Known {
     read: Arc<AtomicUsize>,
-    /// Clones share the outer one, sources the inner one.
-    held: Arc<Arc<()>>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Known {
@@ -39,16 +38,17 @@ impl Known {
     }
 
     fn held(&self) -> usize {
-        Arc::strong_count(&*self.held) - 1
+        self.held.load(Ordering::Relaxed)
     }
 
     /// A source of these bytes, which are followed by an end or an error.
     fn source(&self, data: Vec<u8>, then: Option<io::ErrorKind>) -> Source {
+        self.held.fetch_add(1, Ordering::Relaxed);
         Source::new(Counted {
             data: io::Cursor::new(data),
             then,
             read: Arc::clone(&self.read),
-            _held: Arc::clone(&*self.held),
+            held: Arc::clone(&self.held),
         })
     }
 }
@@ -57,7 +57,13 @@ struct Counted {
     data: io::Cursor<Vec<u8>>,
     then: Option<io::ErrorKind>,
     read: Arc<AtomicUsize>,
-    _held: Arc<()>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Read for Counted {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::header::{
@@ -47,8 +48,8 @@ pub struct Files {
     root: PathBuf,
     bytes_max: u64,
     open_max: usize,
-    /// The clones share the outer one; each file that is being sent has a share of the inner one.
-    open: Arc<Arc<()>>,
+    /// How many are being sent; the clones share it.
+    open: Arc<AtomicUsize>,
 }
 
 impl Files {
@@ -88,7 +89,7 @@ impl Files {
     /// How many files are being sent, by this and all its clones.
     #[must_use]
     pub fn open(&self) -> usize {
-        Arc::strong_count(&*self.open) - 1
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Answers a request for a path below the folder.
@@ -204,17 +205,24 @@ impl Files {
         }
         let sought = file.seek(SeekFrom::Start(from));
         sought.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        self.open.fetch_add(1, Ordering::Relaxed);
         Ok(Source::new(Part {
             rest: file.take(len),
-            _open: Arc::clone(&*self.open),
+            open: Arc::clone(&self.open),
         }))
     }
 }
 
-/// A part of an open file.
+/// A part of an open file, counted while it is there.
 struct Part {
     rest: Take<File>,
-    _open: Arc<()>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Read for Part {

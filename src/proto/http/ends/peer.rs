@@ -565,7 +565,7 @@ impl Peer {
         self.settle(link, turn);
     }
 
-    pub(super) const fn has_body(&self) -> bool {
+    pub(super) fn has_body(&self) -> bool {
         !self.body.is_empty()
     }
 
