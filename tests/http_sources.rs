@@ -23,7 +23,7 @@ use support::{Peer, World, everywhere, ms, pattern};
 
 /// Bytes that a connection may hold of a source and the head before it, and that a service reads of all.
 const PIECE: usize = 65 * 1024;
-const SERVICE: usize = 1024 * 1024;
+const SERVICE: usize = 4 * 1024 * 1024;
 
 /// What is known of all sources of a test.
 #[derive(Clone, Debug, Default)]
@@ -441,4 +441,29 @@ fn c_an_answer_that_comes_later_may_be_read_from_a_source() {
         assert_eq!(known.held(), 0);
         server.close(world.net.as_mut());
     });
+}
+
+#[test]
+fn c_one_service_goes_on_as_long_as_the_socket_takes_more() {
+    let mut memory = MemoryNet::default();
+    memory.capacity = 10_000_000;
+    let mut world = World::of(Box::new(memory));
+    let world = &mut world;
+    let mut server = opened(world);
+    let known = Known::default();
+    let sources = known.clone();
+    let mut handler = move |_: RequestId, _: Request| {
+        let source = sources.source(vec![b'x'; 8_000_000], None);
+        Answer::Read(ok(), Length::Known(8_000_000), source)
+    };
+    asked(world, &mut server, &mut handler, GET);
+    let mut read = Vec::new();
+    world.until("all of it", |tyme, net| {
+        server.service(tyme, net, &mut handler).expect("a listener");
+        read.push(known.read());
+        known.read() == 8_000_000
+    });
+    // A tick is long: whoever had to wait for one after each piece would wait for minutes.
+    read.retain(|n| *n > 0);
+    assert!(read.len() <= 3, "{read:?}");
 }

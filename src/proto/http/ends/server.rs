@@ -273,6 +273,25 @@ impl HttpServer {
         handler: &mut dyn Handler,
     ) -> Result<(), ListenerLost> {
         self.reading.begin();
+        let mut served = self.round(tyme, net, handler);
+        // As long as the sockets take what is read of sources: one that takes no more wakes us.
+        while served.is_ok() && self.reading.goes_on_now() {
+            served = self.round(tyme, net, handler);
+        }
+        self.expire(tyme, handler);
+        self.events.extend(self.fresh.drain(..));
+        let (server, open) = (&self.server, self.open);
+        self.deadlines.tidy(open, |id| server.get(id).is_some());
+        served
+    }
+
+    /// Serves all that is ready, once.
+    fn round(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        handler: &mut dyn Handler,
+    ) -> Result<(), ListenerLost> {
         let mut turn = Turn {
             tyme,
             limits: &self.limits,
@@ -302,10 +321,6 @@ impl HttpServer {
             table.serve(remoter, &mut turn);
         });
         self.hear(tyme);
-        self.expire(tyme, handler);
-        self.events.extend(self.fresh.drain(..));
-        let (server, open) = (&self.server, self.open);
-        self.deadlines.tidy(open, |id| server.get(id).is_some());
         served
     }
 

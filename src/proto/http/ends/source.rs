@@ -9,7 +9,7 @@ use crate::link::RemoterId;
 /// A body that the server reads as the peer takes it: a part of a file, or whatever else is read without waiting.
 ///
 /// At most 64 KiB of it are held at a time. It is read on when the peer has taken those, so a slow
-/// reader costs no more than that, and in one service no more than 1 MiB of all sources together
+/// reader costs no more than that, and in one service no more than 4 MiB of all sources together
 /// are read, so many fast ones delay nobody. It is dropped when its request is over, however it ends.
 ///
 /// An end before the length that was told, and an error, break the connection off: what was sent
@@ -42,7 +42,7 @@ impl fmt::Debug for Source {
 /// Bytes of a source that a connection holds.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Bytes that are read in one service, of all sources together.
-const SERVICE_BYTES: usize = 1024 * 1024;
+const SERVICE_BYTES: usize = 4 * 1024 * 1024;
 /// What a read costs at least, however little it gives.
 const READ_COST: usize = 4 * 1024;
 
@@ -82,7 +82,12 @@ impl Reading {
         self.queue.extend(found);
     }
 
-    /// Whether somebody reads on in the next service.
+    /// Whether somebody reads on in this service.
+    pub(super) fn goes_on_now(&self) -> bool {
+        self.left > 0 && self.goes_on()
+    }
+
+    /// Whether somebody reads on.
     pub(super) fn goes_on(&self) -> bool {
         !self.queue.is_empty()
     }
