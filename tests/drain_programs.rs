@@ -17,7 +17,7 @@ use programs::{Served, now, pause};
 use rustix::process::Signal;
 
 fn rounds() -> u64 {
-    let text = std::env::var("DRAIN_ROUNDS").unwrap_or_else(|_| "50".to_owned());
+    let text = std::env::var("DRAIN_ROUNDS").unwrap_or_else(|_| "12".to_owned());
     text.parse().expect("DRAIN_ROUNDS is a number")
 }
 
