@@ -253,6 +253,43 @@ impl Handler for Streaming {
 }
 
 #[test]
+fn l1_trailers_are_those_of_their_own_request() {
+    everywhere(|world| {
+        let mut rig = rig(world, HttpLimits::default());
+        let mut handler = Streaming(None);
+        let head = "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        rig.say(&format!("{head}0\r\nx-sum: 7\r\n\r\n"));
+        let mut first = None;
+        rig.until(&mut handler, |_, server, tyme| {
+            let ended = |event: &HttpServerEvent| match event {
+                HttpServerEvent::End(id) => Some(*id),
+                _ => None,
+            };
+            let Some(id) = server.events().find_map(|event| ended(&event)) else {
+                return false;
+            };
+            let trailers = server.trailers(id).cloned().expect("a request");
+            assert_eq!(trailers["x-sum"], "7");
+            let done = server.answer(tyme, id, &Response::new(StatusCode::OK));
+            done.expect("an answer");
+            first = Some(id);
+            true
+        });
+        handler.0 = None;
+        rig.say(&format!("{head}1\r\na\r\n"));
+        rig.until(&mut handler, |_, server, _| {
+            let data = |event| matches!(event, HttpServerEvent::Data(id) if Some(id) != first);
+            let begun = server.events().find(|event| data(*event));
+            let Some(HttpServerEvent::Data(id)) = begun else {
+                return false;
+            };
+            assert_eq!(server.trailers(id), Some(&HeaderMap::new()));
+            true
+        });
+    });
+}
+
+#[test]
 fn l1_a_streamed_body_waits_until_it_is_taken() {
     everywhere(|world| {
         let mut rig = rig(world, HttpLimits::default());
