@@ -28,7 +28,7 @@ impl<A: 'static> Doist<A> {
         self.start = self.tyme();
         self.credit = Duration::ZERO;
         self.pacer = None;
-        self.stop.attach(net);
+        self.attach(net);
         let (deeds, mut cx) = self.split(net);
         match deeds.enter(&mut cx) {
             Ok(()) => Ok(()),
@@ -174,7 +174,7 @@ impl<A: 'static> Doist<A> {
         if !self.entered {
             self.enter(net)?;
         }
-        self.stop.attach(net);
+        self.attach(net);
         let mut pacer = Pacer::new(self.pace, net.now(), &self.tymist)?;
         if self.stopped(net) {
             return self.finish(Outcome::Stopped, net);
@@ -299,6 +299,7 @@ impl<A: 'static> Doist<A> {
                 }
                 Err(error) => return self.fail(lost(error), net),
             }
+            self.serve_stats();
             if self.stopped(net) {
                 return Ok(Look::Over(Outcome::Stopped));
             }
@@ -311,7 +312,7 @@ impl<A: 'static> Doist<A> {
                 }
                 let leap = self.tymist.ticks_within(pacer.tyme_at(clock));
                 let leap = leap.min(ahead.map_or(u64::MAX, |n| n - 1));
-                self.tymist.tick_by(leap);
+                self.take_ticks(leap);
                 self.pass(Kind::Wake, &Slice::WHOLE, net)?;
                 return Ok(self.over().map_or(Look::Served, Look::Over));
             }
@@ -322,6 +323,29 @@ impl<A: 'static> Doist<A> {
         let (overrun, tymist) = (self.overrun, &self.tymist);
         let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
         Ok(self.tick(ticks).map_or(Look::Ticked, Look::Over))
+    }
+
+    /// Lets handles end the sleep in this net.
+    fn attach(&self, net: &mut dyn Net) {
+        self.stop.attach(net);
+        if let Some(handle) = &self.shown {
+            handle.attach(net);
+        }
+    }
+
+    fn take_ticks(&mut self, ticks: u64) {
+        self.ticks = self.ticks.saturating_add(ticks);
+        self.tymist.tick_by(ticks);
+    }
+
+    /// Shows its figures to whom asked for them.
+    #[inline]
+    fn serve_stats(&self) {
+        if let Some(handle) = &self.shown {
+            if handle.is_asked() {
+                self.show_stats(handle);
+            }
+        }
     }
 
     /// Whether somebody asked it to stop; tells the net, for a recording.
@@ -361,8 +385,15 @@ impl<A: 'static> Doist<A> {
     /// A pass over the Doist's own doers. Says whether it is complete.
     fn pass(&mut self, kind: Kind, slice: &Slice, net: &mut dyn Net) -> Result<bool, Fault> {
         self.hub.kind = kind;
+        if !self.cut {
+            self.hub.note_pass(kind);
+        }
         let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
         let (deeds, mut cx) = self.split(net);
+        if cx.ask.hub.watched {
+            let tyme = cx.tyme();
+            cx.ask.hub.show(|watcher, _| watcher.pass_begins(tyme, kind));
+        }
         let mut result = Ok(true);
         if enters {
             result = deeds.enter_shelved(&mut cx, true).map(|()| true);
@@ -370,10 +401,15 @@ impl<A: 'static> Doist<A> {
         if result.is_ok() {
             result = deeds.pass(&mut cx, slice);
         }
+        if cx.ask.hub.watched {
+            let tyme = cx.tyme();
+            cx.ask.hub.show(|watcher, _| watcher.pass_ended(tyme));
+        }
         match result {
             Ok(complete) => {
                 self.hub.attention = false;
                 self.cut = !complete;
+                self.serve_stats();
                 Ok(complete)
             }
             Err(fault) => self.fail(fault, net),
@@ -386,7 +422,7 @@ impl<A: 'static> Doist<A> {
             return Some(Outcome::Stopped);
         }
         if self.deeds.is_empty() && !self.added {
-            self.tymist.tick();
+            self.take_ticks(1);
             return Some(Outcome::Done);
         }
         None
@@ -397,7 +433,7 @@ impl<A: 'static> Doist<A> {
         if self.hub.stop {
             return Some(Outcome::Stopped);
         }
-        self.tymist.tick_by(ticks);
+        self.take_ticks(ticks);
         if self.deeds.is_empty() && !self.added {
             return Some(Outcome::Done);
         }
