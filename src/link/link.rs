@@ -23,7 +23,7 @@ use super::news::News;
 use super::pool::{LARGE, Pool};
 use super::tls::Session;
 use super::watch::Watched;
-use super::{Buffer, CloseReason, Stats, TlsFailure, TxError, What};
+use super::{Buffer, CloseReason, LinkState, LinkStats, Stats, TlsFailure, TxError, What};
 use crate::net::{Net, NetError, Sid};
 use crate::tyme::{Tyme, Tymer};
 
@@ -39,6 +39,10 @@ pub struct Link {
     state: State,
     /// The last traffic in either direction, or the last refresh.
     active: Tyme,
+    /// When it stood, or began to be dialled.
+    since: Tyme,
+    received: u64,
+    sent: u64,
     /// Idle tymeout in nanoseconds; `u64::MAX` is none.
     tymeout: u64,
     /// When the current state has lasted too long; never while it may last.
@@ -171,6 +175,27 @@ impl Link {
         match self.state {
             State::Closed(reason) => Some(reason),
             _ => None,
+        }
+    }
+
+    /// How it stands, and what it has done since it was opened.
+    #[must_use]
+    pub fn stats(&self) -> LinkStats {
+        LinkStats {
+            state: match self.state {
+                State::Connecting => LinkState::Connecting,
+                State::Handshaking => LinkState::Handshaking,
+                State::Open => LinkState::Open,
+                State::Secure => LinkState::Secure,
+                State::Draining => LinkState::Draining,
+                State::Closed(reason) => LinkState::Closed(reason),
+            },
+            since: self.since,
+            active: self.active,
+            received: self.received,
+            sent: self.sent,
+            rx: self.rx.len(),
+            tx: self.pending(),
         }
     }
 
@@ -333,6 +358,9 @@ impl Link {
             tx: Buffer::new(),
             state: State::Closed(CloseReason::NotOpened),
             active: Tyme::ZERO,
+            since: Tyme::ZERO,
+            received: 0,
+            sent: 0,
             tymeout: u64::MAX,
             hard: Tyme::NEVER,
             // Caps are checked when opened; before that nothing is queued.
@@ -360,6 +388,7 @@ impl Link {
             rx,
             state: State::Connecting,
             active: tyme,
+            since: tyme,
             tymeout: nanos(limits.tymeout),
             ..Self::unopened(limits)
         };
@@ -370,6 +399,7 @@ impl Link {
         self.sid = sid;
         self.state = State::Open;
         self.active = tyme;
+        self.since = tyme;
     }
 
     /// Draws what seeds its TLS sessions, if the net is simulated.
@@ -440,7 +470,7 @@ impl Link {
         loop {
             let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
             if room == 0 {
-                self.full = true;
+                self.fill_up(turn);
                 return news;
             }
             if budget == 0 {
@@ -456,7 +486,7 @@ impl Link {
                         self.show_received(n, turn);
                     }
                     self.active = turn.tyme;
-                    turn.shared.stats.received += n as u64;
+                    self.count_received(n, turn);
                     news = News::RECEIVED;
                     budget -= n;
                     if n < most {
@@ -514,7 +544,7 @@ impl Link {
                 }
                 Ok(Some(n)) => {
                     budget -= n;
-                    turn.shared.stats.received += n as u64;
+                    self.count_received(n, turn);
                 }
                 Err(why) => {
                     self.end(CloseReason::from_loss(why), turn);
@@ -523,6 +553,24 @@ impl Link {
             }
         }
         turn.shared.pool.give(scratch);
+    }
+
+    #[inline(always)]
+    fn count_received(&mut self, n: usize, turn: &mut Turn<'_>) {
+        self.received += n as u64;
+        turn.shared.stats.received += n as u64;
+    }
+
+    #[inline(always)]
+    fn count_sent(&mut self, n: usize, turn: &mut Turn<'_>) {
+        self.sent += n as u64;
+        turn.shared.stats.sent += n as u64;
+    }
+
+    /// Reading stops at the cap.
+    fn fill_up(&mut self, turn: &mut Turn<'_>) {
+        let was = std::mem::replace(&mut self.full, true);
+        turn.shared.stats.rx_pauses += u64::from(!was);
     }
 
     /// Shows the last bytes that came. Out of the way of those whom nobody watches.
@@ -547,7 +595,7 @@ impl Link {
                     self.show_sent(n, turn);
                 }
                 self.tx.clear();
-                turn.shared.stats.sent += n as u64;
+                self.count_sent(n, turn);
                 self.active = turn.tyme;
                 News::NONE
             }
@@ -585,7 +633,7 @@ impl Link {
         while n > 0 {
             self.show_sent(n, turn);
             self.tx.consume(n);
-            turn.shared.stats.sent += n as u64;
+            self.count_sent(n, turn);
             took = true;
             if self.tx.is_empty() {
                 break;
@@ -599,13 +647,14 @@ impl Link {
     }
 
     /// After writing: notes whether some of it waits. True when it had waited and does no more.
-    fn wrote(&mut self, took: bool, turn: &Turn<'_>) -> bool {
+    fn wrote(&mut self, took: bool, turn: &mut Turn<'_>) -> bool {
         if took {
             self.active = turn.tyme;
         }
         let was = self.blocked;
         // What waits for a handshake does not wait for the socket.
         self.blocked = self.waits_for_socket();
+        turn.shared.stats.tx_pauses += u64::from(self.blocked && !was);
         if self.stands() {
             if !self.blocked {
                 self.hard = Tyme::NEVER;
@@ -702,7 +751,7 @@ mod tests {
 
     #[test]
     fn is_small() {
-        assert!(size_of::<Link>() <= 136, "{}", size_of::<Link>());
+        assert!(size_of::<Link>() <= 160, "{}", size_of::<Link>());
         assert_eq!(size_of::<Buffer>(), 24);
     }
 

@@ -63,7 +63,7 @@ pub use link::{Link, Received};
 pub use reconnect::Reconnect;
 pub use remoter::{Remoter, RemoterId};
 pub use server::Server;
-pub use stats::Stats;
+pub use stats::{Closes, LinkState, LinkStats, Load, Stats};
 #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 pub use stream::StartTls;
 pub use stream::{

@@ -11,7 +11,7 @@ use super::news::News;
 use super::table::Table;
 use super::watch::Watched;
 use super::{
-    CloseReason, Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Stats, Watch,
+    CloseReason, Event, Limits, ListenerLost, Load, OpenError, Remoter, RemoterId, Stats, Watch,
 };
 use crate::net::{Endpoint, Group, ListenOptions, Lookup, Net, NetError, Owner, Sid};
 use crate::tyme::Tyme;
@@ -312,6 +312,21 @@ impl Server {
     #[must_use]
     pub const fn stats(&self) -> Stats {
         self.shared.stats
+    }
+
+    /// What its connections hold now. O(connections).
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let mut load = Load {
+            connections: self.len(),
+            pooled: self.shared.pool.kept(),
+            ..Load::default()
+        };
+        for remoter in self.table.iter() {
+            load.rx += remoter.rx().len();
+            load.tx += remoter.pending();
+        }
+        load
     }
 
     /// Gives the sockets to another owner.

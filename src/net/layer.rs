@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::{
     ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket,
+    Net, NetError, NetStats, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket,
 };
 use crate::tyme::Tyme;
 
@@ -159,6 +159,9 @@ pub trait Layer {
     fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
         self.below_mut().probe(who, probe)
     }
+    fn stats(&self) -> NetStats {
+        self.below().stats()
+    }
     fn is_simulated(&self) -> bool {
         self.below().is_simulated()
     }
@@ -277,6 +280,9 @@ impl<L: Layer + ?Sized> Net for L {
     }
     fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
         Layer::probe(self, who, probe)
+    }
+    fn stats(&self) -> NetStats {
+        Layer::stats(self)
     }
     fn is_simulated(&self) -> bool {
         Layer::is_simulated(self)

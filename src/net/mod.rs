@@ -25,6 +25,7 @@ mod record;
 mod recording;
 mod replay;
 mod scripted;
+mod stats;
 mod tape;
 mod trace_hash;
 pub(crate) mod units;
@@ -54,6 +55,7 @@ pub use record::{Record, Recorded, RecordedRun, RecordingError};
 pub use recording::Recording;
 pub use replay::{Divergence, Replay, ReplayEnd};
 pub use scripted::{Script, Scripted, Unmet};
+pub use stats::{NameStats, NetStats};
 pub use tape::Tape;
 pub use trace_hash::TraceHash;
 pub use unix_instead::UnixInstead;
@@ -286,6 +288,11 @@ pub trait Net {
     fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
         let _ = (who, probe);
         false
+    }
+
+    /// What was done so far, where that is counted; layers say what the net below them says.
+    fn stats(&self) -> NetStats {
+        NetStats::default()
     }
 
     /// Whether this is a world made up for a test. Keys that can be guessed are refused in any

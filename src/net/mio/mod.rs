@@ -39,7 +39,7 @@ use self::table::{
 };
 use super::{
     ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Net, NetError, Owner, Shutdown, Sid, SocketOption,
+    Net, NetError, NetStats, Owner, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::{Clock, SystemClock, Tyme};
 
@@ -76,6 +76,8 @@ pub struct MioNet {
     clock: SystemClock,
     entropy: Entropy,
     names: Names,
+    polls: u64,
+    heard: u64,
     waker: Arc<Waker>,
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
@@ -103,6 +105,8 @@ impl MioNet {
             clock: SystemClock::new(),
             entropy: Entropy::default(),
             names: Names::default(),
+            polls: 0,
+            heard: 0,
             waker,
             handed_down: Vec::new(),
             scratch: Vec::new(),
@@ -264,6 +268,7 @@ impl Net for MioNet {
 
     fn poll(&mut self, until: Tyme) -> Result<(), NetError> {
         let wait = self.wait(until);
+        self.polls += 1;
         match self.poll.poll(&mut self.events, wait) {
             // A signal: whoever polls looks whether it is to stop.
             Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(()),
@@ -271,6 +276,7 @@ impl Net for MioNet {
         }
         let mut interrupted = false;
         for event in &self.events {
+            self.heard += 1;
             match sid_of(&self.table, event.token()) {
                 Some(sid) => self.table.heard(sid, readiness(event), false),
                 None => interrupted = true,
@@ -584,6 +590,15 @@ impl Net for MioNet {
 
     fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError> {
         open::set_option(&self.table.get(sid)?.socket, option)
+    }
+
+    fn stats(&self) -> NetStats {
+        NetStats {
+            polls: self.polls,
+            events: self.heard,
+            names: self.names.stats(),
+            ..self.table.stats()
+        }
     }
 
     fn interrupt(&mut self) -> Option<Interrupt> {

@@ -6,7 +6,7 @@
 use slab::Slab;
 
 use super::socket::Socket;
-use crate::net::{Group, NetError, Owner, Sid};
+use crate::net::{Group, NetError, NetStats, Owner, Sid};
 
 /// A read may find something.
 pub(super) const READABLE: u8 = 1;
@@ -70,6 +70,8 @@ pub(super) struct Table {
     group_generations: Vec<u32>,
     /// Groups that may have marks, each once; the others leave it in [`Table::woken`].
     marked: Vec<u32>,
+    /// Sockets taken in so far.
+    opened: u64,
 }
 
 impl Table {
@@ -88,6 +90,7 @@ impl Table {
     /// Takes a socket in under the id that [`Table::next_sid`] gave last.
     pub(super) fn insert(&mut self, sid: Sid, group: Group, socket: Socket, flags: u8) {
         self.generations[sid.index() as usize] = sid.generation();
+        self.opened += 1;
         let index = self.sockets.insert(Entry {
             socket,
             group: group.index(),
@@ -95,6 +98,16 @@ impl Table {
             flags,
         });
         debug_assert_eq!(index, sid.index() as usize);
+    }
+
+    /// What there is to tell of sockets and groups.
+    pub(super) fn stats(&self) -> NetStats {
+        NetStats {
+            opened: self.opened,
+            sockets: self.sockets.len(),
+            groups: self.groups.len(),
+            ..NetStats::default()
+        }
     }
 
     pub(super) fn get(&self, sid: Sid) -> Result<&Entry, NetError> {
