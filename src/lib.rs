@@ -83,6 +83,7 @@
 //! | `tls` | yes | `link::tls`: TLS by rustls with the ring provider |
 //! | `channel` | yes | `proto::channel`: requests and replies, byte-compatible with aiomas |
 //! | `communicator` | yes | `proto::communicator`: packets between named peers, byte-compatible with tno's HttpCommunicator |
+//! | `metrics` | no | `seeing::MetricsDoer`, `seeing::Publish`: figures through the facade of the crate `metrics` |
 //! | `aws-lc-rs` | no | `link::tls` with the aws-lc-rs provider instead, which has the post-quantum hybrid group |
 //! | `sim-tls` | no | `sim::tls`: TLS that repeats to the byte in a simulation, and is refused everywhere else |
 //! | `webpki-roots` | no | `ClientTlsBuilder::bundled_trust`: Mozilla's list of roots |
@@ -109,6 +110,7 @@ pub mod doing;
 pub mod link;
 pub mod net;
 pub mod proto;
+pub mod seeing;
 pub mod sim;
 pub mod tyme;
 pub mod wire;

@@ -46,8 +46,6 @@ pub struct Doist<A: 'static = ()> {
     pub(super) stop: StopHandle,
     /// Who may ask for its figures.
     pub(super) shown: Option<StatsHandle>,
-    /// Ticks taken.
-    pub(super) ticks: u64,
     /// How tyme follows the clock, between two turns.
     pub(super) pacer: Option<Pacer>,
     pub(super) entered: bool,
@@ -185,7 +183,6 @@ impl<A: 'static> Doist<A> {
             overruns: Overruns::default(),
             stop: StopHandle::default(),
             shown: None,
-            ticks: 0,
             pacer: None,
             entered: false,
             added: false,

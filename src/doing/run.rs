@@ -334,7 +334,7 @@ impl<A: 'static> Doist<A> {
     }
 
     fn take_ticks(&mut self, ticks: u64) {
-        self.ticks = self.ticks.saturating_add(ticks);
+        self.hub.note_ticks(ticks, self.overruns);
         self.tymist.tick_by(ticks);
     }
 

@@ -136,11 +136,7 @@ impl<A: 'static> Doist<A> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> DoistStats {
-        let stats = self.hub.stats(self.tyme(), self.overruns);
-        DoistStats {
-            ticks: self.ticks,
-            ..stats
-        }
+        self.hub.stats(self.tyme())
     }
 
     /// What a doer has done, as long as its result is remembered. O(its depth).
@@ -200,11 +196,11 @@ impl<A: 'static> Doist<A> {
 }
 
 impl<A: ?Sized> Cx<'_, A> {
-    /// What the Doist has done so far, this recur included; its [`ticks`](DoistStats::ticks) and
-    /// [`overruns`](DoistStats::overruns) are zero here. O(1). For single doers see [`Doist::stats_handle`].
+    /// What the Doist has done so far; recurs of the doers that are due at every tick may not be
+    /// all in yet. O(1). For single doers see [`Doist::stats_handle`].
     #[must_use]
     pub fn stats(&self) -> DoistStats {
-        self.ask.hub.stats(self.tyme(), Overruns::default())
+        self.ask.hub.stats(self.tyme())
     }
 }
 
@@ -263,6 +259,8 @@ impl StatsHandle {
 /// What is counted of all doers together.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
+    ticks: u64,
+    overruns: Overruns,
     passes: u64,
     wake_passes: u64,
     pub(super) recurs: u64,
@@ -302,6 +300,12 @@ const fn by_passes(state: State) -> bool {
 }
 
 impl Hub {
+    /// Ticks are taken; `overruns` are those so far.
+    pub(super) fn note_ticks(&mut self, ticks: u64, overruns: Overruns) {
+        self.totals.ticks = self.totals.ticks.saturating_add(ticks);
+        self.totals.overruns = overruns;
+    }
+
     /// A pass of the Doist's own scheduler begins.
     pub(super) fn note_pass(&mut self, kind: Kind) {
         match kind {
@@ -405,12 +409,11 @@ impl Hub {
         self.counts.resize(len, Count::default());
     }
 
-    /// The whole, but for what only the Doist knows.
-    fn stats(&self, tyme: Tyme, overruns: Overruns) -> DoistStats {
+    fn stats(&self, tyme: Tyme) -> DoistStats {
         let totals = &self.totals;
         DoistStats {
             tyme,
-            ticks: 0,
+            ticks: totals.ticks,
             passes: totals.passes,
             wake_passes: totals.wake_passes,
             recurs: totals.recurs,
@@ -421,7 +424,7 @@ impl Hub {
             failed: totals.failed,
             restarted: totals.restarted,
             dropped: totals.dropped,
-            overruns,
+            overruns: totals.overruns,
             open: totals.entered - totals.ended,
             parked: totals.parked,
             timed: totals.timed,

@@ -30,6 +30,7 @@ mod tape;
 mod trace_hash;
 pub(crate) mod units;
 mod unix_instead;
+mod watched;
 
 use std::fmt;
 use std::io::IoSlice;
@@ -59,6 +60,7 @@ pub use stats::{NameStats, NetStats};
 pub use tape::Tape;
 pub use trace_hash::TraceHash;
 pub use unix_instead::UnixInstead;
+pub use watched::{Io, IoKind, NetWatch, Watched};
 
 use crate::tyme::Tyme;
 

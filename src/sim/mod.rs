@@ -43,6 +43,7 @@ mod trace;
 pub mod view;
 mod wakes;
 mod wire;
+mod worldclock;
 
 pub use campaign::{
     Campaign, Case, Failure, Found, Report, Run, Scenario, Shard, ShardError, campaign,
@@ -57,3 +58,4 @@ pub use sim::{IntoAct, Sim};
 pub use station::Station;
 pub use swarm::{Family, Swarm};
 pub use trace::{Difference, Trace};
+pub use worldclock::WorldClock;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::doerlog::DoerLog;
 use crate::doing::{DoerId, Doist, Fault, Outcome, Turn};
-use crate::net::{Endpoint, Net};
+use crate::net::{Endpoint, Net, NetWatch};
 use crate::tyme::Tyme;
 
 /// A node of a simulation, for as long as the simulation lives.
@@ -150,7 +150,12 @@ pub(super) struct Node {
     pub(super) owed: bool,
     /// The fault that its program failed with.
     pub(super) fault: Option<Fault>,
+    /// Is shown what its program does on its net.
+    pub(super) net_watch: Option<Box<dyn NetWatch>>,
 }
+
+/// Says who is shown what a node of that name does on its net.
+pub(super) type NetWatches = Box<dyn FnMut(&str) -> Option<Box<dyn NetWatch>> + Send>;
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

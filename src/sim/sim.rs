@@ -9,14 +9,15 @@ use super::doerlog::DoerLog;
 use super::error::SimError;
 use super::fabric::Fabric;
 use super::names::Names;
-use super::node::{Boot, Booter, Node, NodeId, NodeState, OnFailure, booter};
+use super::node::{Boot, Booter, NetWatches, Node, NodeId, NodeState, OnFailure, booter};
 use super::nodenet::NodeNet;
 use super::rng::{Purpose, stream};
 use super::trace::{NOBODY, Tag, Trace, put_text};
 use super::wakes::Wakes;
 use super::wire::{What, Wire};
+use super::worldclock::WorldClock;
 use crate::doing::{DoerId, Doist, Fault, Outcome, Turn};
-use crate::net::{Conditions, Owner, TraceHash};
+use crate::net::{Conditions, NetWatch, Owner, TraceHash, Watched};
 use crate::tyme::Tyme;
 
 /// A world made up for a test: nodes that each run a Doist, and a network between them, where
@@ -54,6 +55,8 @@ pub struct Sim {
     pub(super) plans: Plans,
     seed: u64,
     wall: Duration,
+    clock: WorldClock,
+    net_watches: Option<NetWatches>,
     on_failure: OnFailure,
     /// Why it stopped; it does not go on.
     stopped: Option<SimError>,
@@ -90,6 +93,8 @@ impl Sim {
             plans: Plans::default(),
             seed,
             wall: Duration::from_secs(WALL_2026),
+            clock: WorldClock::default(),
+            net_watches: None,
             on_failure: OnFailure::default(),
             stopped: None,
             steps: 0,
@@ -158,6 +163,21 @@ impl Sim {
         self.add(name, booter)
     }
 
+    /// Shows what programs do on their nets: at each boot of a node, `watch` is asked with its name
+    /// for who is to be shown it, if anybody. It changes nothing in the run.
+    pub fn watch_nets(
+        &mut self,
+        watch: impl FnMut(&str) -> Option<Box<dyn NetWatch>> + Send + 'static,
+    ) {
+        self.net_watches = Some(Box::new(watch));
+    }
+
+    /// The simulation's own time, also while it runs, for a trace or a watch.
+    #[must_use]
+    pub fn clock(&self) -> WorldClock {
+        self.clock.beginning(self.wall)
+    }
+
     /// Adds a node without a program, to be operated by hand through a
     /// [`Station`](super::Station). It is up at once.
     ///
@@ -192,6 +212,7 @@ impl Sim {
             told: [0; 2],
             owed: false,
             fault: None,
+            net_watch: None,
         });
         self.fabric.rouse(number);
         NodeId(number)
@@ -276,6 +297,7 @@ impl Sim {
         self.steps += 1;
         if at > self.fabric.wire.now {
             self.fabric.wire.now = at;
+            self.clock.set(at);
             self.still = 0;
         } else {
             self.still += 1;
@@ -338,7 +360,10 @@ impl Sim {
             node: number,
             violated: None,
         };
-        let turned = program.turn(&mut net);
+        let turned = match &mut node.net_watch {
+            None => program.turn(&mut net),
+            Some(watch) => program.turn(&mut Watched::new(&mut net, watch)),
+        };
         let violated = net.violated.take();
         self.tell_doers(number);
         if let Some((name, who)) = violated {
@@ -382,7 +407,10 @@ impl Sim {
             v6,
             addresses,
         };
+        let watch = self.net_watches.as_mut();
+        let watch = watch.and_then(|watch| watch(&told.name));
         let node = &mut self.nodes[number as usize];
+        node.net_watch = watch;
         node.program = node.boot.as_mut().map(|boot| boot(told, seed, log));
         node.state = NodeState::Running;
         (node.told, node.owed, node.fault) = ([0; 2], false, None);
@@ -496,6 +524,7 @@ impl Sim {
         }
         if !tyme.is_never() {
             self.fabric.wire.now = self.fabric.wire.now.max(tyme.as_nanos());
+            self.clock.set(self.fabric.wire.now);
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ pub(crate) fn allowed(from: &str, to: &str) -> Option<Allowed> {
         ("sim", "link") => Some(Allowed::Only(&["tls"])),
         ("sim" | "doers", "doing") => Some(Allowed::All),
         ("doers", "proto" | "wire" | "sim") => Some(Allowed::All),
+        // It looks at all that has figures or can be watched, and nobody needs it.
+        ("seeing", "tyme" | "doing" | "net" | "link" | "wire") => Some(Allowed::All),
         _ => None,
     }
 }
@@ -44,7 +46,7 @@ pub(crate) const EXCEPTIONS: &[(&str, &str, &str)] = &[(
 )];
 
 pub(crate) const LAYERS: &[&str] = &[
-    "tyme", "doing", "net", "doers", "link", "proto", "wire", "sim",
+    "tyme", "doing", "net", "doers", "link", "proto", "wire", "seeing", "sim",
 ];
 
 /// Every name of another layer that a file may not use, as `line: path`.
