@@ -85,7 +85,6 @@ fn each_message_costs_a_run_and_idleness_none() {
     let mut doist = Doist::new(app(&at))
         .with_limit(Duration::from_secs(20))
         .with_tock(ms(2));
-    doist.measure();
     let shout = EachServerDoer::new(server(&at), |ix: &mut Remoter| {
         let loud = ix.rx().to_ascii_uppercase();
         ix.clear_rx();
