@@ -42,7 +42,6 @@ pub struct Doist<A: 'static = ()> {
     pub(super) pace: Pace,
     pub(super) wake: Wake,
     pub(super) overrun: Overrun,
-    pub(super) overruns: Overruns,
     pub(super) stop: StopHandle,
     /// Who may ask for its figures.
     pub(super) shown: Option<StatsHandle>,
@@ -180,7 +179,6 @@ impl<A: 'static> Doist<A> {
             pace: Pace::default(),
             wake: Wake::default(),
             overrun: Overrun::default(),
-            overruns: Overruns::default(),
             stop: StopHandle::default(),
             shown: None,
             pacer: None,
@@ -499,7 +497,7 @@ impl<A: 'static> Doist<A> {
     /// How often it was late.
     #[must_use]
     pub const fn overruns(&self) -> Overruns {
-        self.overruns
+        self.hub.totals.overruns
     }
 
     /// A handle to stop it with, from any thread.

@@ -381,9 +381,6 @@ impl Hub {
         let (mut place, mut reaches) = (place, true);
         let Place { sched, slot, .. } = self.places[place as usize];
         let again = self.scheds[sched as usize].woken.contains(slot as usize);
-        if !again {
-            self.note_wake(place);
-        }
         loop {
             let Place {
                 sched, slot, life, ..
@@ -471,8 +468,20 @@ impl Hub {
         self.show(|watcher, _| watcher.ended(tyme, id, hook));
     }
 
+    #[cold]
+    pub(super) fn pass_begins(&mut self) {
+        let (tyme, kind) = (self.tyme, self.kind);
+        self.show(|watcher, _| watcher.pass_begins(tyme, kind));
+    }
+
+    #[cold]
+    pub(super) fn pass_ended(&mut self) {
+        let tyme = self.tyme;
+        self.show(|watcher, _| watcher.pass_ended(tyme));
+    }
+
     /// Shows something to all watchers. One that panics is shown nothing more.
-    pub(super) fn show(&mut self, mut show: impl FnMut(&mut dyn Watcher, &Self)) {
+    fn show(&mut self, mut show: impl FnMut(&mut dyn Watcher, &Self)) {
         let mut watchers = std::mem::take(&mut self.watchers);
         watchers.retain_mut(|watcher| {
             match catch_unwind(AssertUnwindSafe(|| show(&mut **watcher, self))) {

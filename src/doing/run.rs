@@ -312,7 +312,9 @@ impl<A: 'static> Doist<A> {
                 }
                 let leap = self.tymist.ticks_within(pacer.tyme_at(clock));
                 let leap = leap.min(ahead.map_or(u64::MAX, |n| n - 1));
-                self.take_ticks(leap);
+                if leap > 0 {
+                    self.take_ticks(leap);
+                }
                 self.pass(Kind::Wake, &Slice::WHOLE, net)?;
                 return Ok(self.over().map_or(Look::Served, Look::Over));
             }
@@ -321,7 +323,8 @@ impl<A: 'static> Doist<A> {
             return Ok(Look::Waits(target));
         };
         let (overrun, tymist) = (self.overrun, &self.tymist);
-        let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
+        let overruns = &mut self.hub.totals.overruns;
+        let ticks = pacer.catch_up(clock, ahead, tymist, overrun, overruns);
         Ok(self.tick(ticks).map_or(Look::Ticked, Look::Over))
     }
 
@@ -334,7 +337,7 @@ impl<A: 'static> Doist<A> {
     }
 
     fn take_ticks(&mut self, ticks: u64) {
-        self.hub.note_ticks(ticks, self.overruns);
+        self.hub.note_ticks(ticks);
         self.tymist.tick_by(ticks);
     }
 
@@ -391,8 +394,7 @@ impl<A: 'static> Doist<A> {
         let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
         let (deeds, mut cx) = self.split(net);
         if cx.ask.hub.watched {
-            let tyme = cx.tyme();
-            cx.ask.hub.show(|watcher, _| watcher.pass_begins(tyme, kind));
+            cx.ask.hub.pass_begins();
         }
         let mut result = Ok(true);
         if enters {
@@ -402,8 +404,7 @@ impl<A: 'static> Doist<A> {
             result = deeds.pass(&mut cx, slice);
         }
         if cx.ask.hub.watched {
-            let tyme = cx.tyme();
-            cx.ask.hub.show(|watcher, _| watcher.pass_ended(tyme));
+            cx.ask.hub.pass_ended();
         }
         match result {
             Ok(complete) => {

@@ -31,8 +31,7 @@ pub struct DoistStats {
     pub wake_passes: u64,
     /// Recurs of all doers, those of DoDoers' children included.
     pub recurs: u64,
-    /// Wakes of parked doers: by sockets, pipes and ids. One that is woken already is not woken
-    /// again.
+    /// Recurs of parked doers that were woken: by sockets, pipes and ids.
     pub wakes: u64,
     /// Requests of doers that were carried out: to extend, to remove, to stop.
     pub requests: u64,
@@ -64,7 +63,7 @@ pub struct DoerStats {
     pub state: DoerState,
     /// How often it recurred.
     pub recurs: u64,
-    /// How often it was woken while it was parked.
+    /// How often it recurred because it was woken.
     pub wakes: u64,
     /// The tyme at which it recurred last; none before its first recur.
     pub last: Option<Tyme>,
@@ -260,7 +259,7 @@ impl StatsHandle {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     ticks: u64,
-    overruns: Overruns,
+    pub(super) overruns: Overruns,
     passes: u64,
     wake_passes: u64,
     pub(super) recurs: u64,
@@ -300,10 +299,8 @@ const fn by_passes(state: State) -> bool {
 }
 
 impl Hub {
-    /// Ticks are taken; `overruns` are those so far.
-    pub(super) fn note_ticks(&mut self, ticks: u64, overruns: Overruns) {
+    pub(super) fn note_ticks(&mut self, ticks: u64) {
         self.totals.ticks = self.totals.ticks.saturating_add(ticks);
-        self.totals.overruns = overruns;
     }
 
     /// A pass of the Doist's own scheduler begins.
@@ -314,19 +311,15 @@ impl Hub {
         }
     }
 
-    /// A parked or timed doer is about to recur.
+    /// A parked or timed doer is about to recur, perhaps because it was woken.
     #[inline]
-    pub(super) fn note_run(&mut self, place: u32) {
+    pub(super) fn note_run(&mut self, place: u32, woken: bool) {
         let tyme = self.tyme;
+        self.totals.wakes += u64::from(woken);
         let count = self.counted(place);
         count.recurs += 1;
+        count.wakes += u64::from(woken);
         count.last = tyme;
-    }
-
-    #[inline]
-    pub(super) fn note_wake(&mut self, place: u32) {
-        self.totals.wakes += 1;
-        self.counted(place).wakes += 1;
     }
 
     pub(super) fn note_enter(&mut self, place: u32, sched: u32) {

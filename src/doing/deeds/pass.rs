@@ -275,12 +275,13 @@ impl<A: ?Sized + 'static> Deeds<A> {
     fn run_one(&mut self, index: usize, cx: &mut Cx<'_, A>) -> Turn {
         let hub = &mut *cx.ask.hub;
         let sched = &mut hub.scheds[self.sched as usize];
+        let woken = sched.woken.contains(index);
         sched.soon.remove(index);
         sched.woken.remove(index);
         let tyme = hub.tyme;
         let Slot { place, state, .. } = self.slots[index];
         if matches!(state, State::Timed | State::Parked) {
-            hub.note_run(place);
+            hub.note_run(place, woken);
         }
         hub.totals.recurs += 1;
         cx.ask.me.set(place);
@@ -387,14 +388,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 slot.state = State::Parked;
                 let known = &mut hub.places[slot.place as usize];
                 known.life = Life::Parked;
-                let rewoken = std::mem::replace(&mut known.rewake, false);
-                if rewoken {
+                if std::mem::replace(&mut known.rewake, false) {
                     sched.woken.insert(index);
                 }
                 self.wait_until(index, until, was, tyme, sched);
-                if rewoken {
-                    hub.note_wake(self.slots[index].place);
-                }
             }
             Turn::Tick | Turn::Done | Turn::Undone | Turn::Failed(_) => {
                 slot.state = State::Always;
