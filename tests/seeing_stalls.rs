@@ -67,7 +67,7 @@ fn the_slow_one_is_named_and_its_parents_are_not_blamed() {
     assert_eq!((stall.took, stall.since), (70 * MS, Tyme::from_millis(49)));
     assert_eq!(stall.tyme, Tyme::ZERO + doist.tock());
     let text = stall.to_string();
-    assert!(text.starts_with("outer/inner/slow took 70ms in Recur at tyme "), "{text}");
+    assert!(text.starts_with("outer/inner/slow took 70.0ms in Recur at tyme "), "{text}");
     assert_eq!((report.stalls(), report.longest()), (1, 70 * MS));
     assert_eq!(report.last().as_ref(), Some(stall));
     assert_eq!(report.running(), None);

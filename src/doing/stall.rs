@@ -34,7 +34,7 @@ impl fmt::Display for Stall {
         let Self {
             path, hook, tyme, ..
         } = self;
-        write!(f, "{path} took {:?} in {hook:?} at tyme {tyme}", self.took)
+        write!(f, "{path} took {:.1?} in {hook:?} at tyme {tyme}", self.took)
     }
 }
 
