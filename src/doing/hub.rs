@@ -469,8 +469,8 @@ impl Hub {
     }
 
     #[cold]
-    pub(super) fn pass_begins(&mut self) {
-        let (tyme, kind) = (self.tyme, self.kind);
+    pub(super) fn pass_begins(&mut self, tyme: Tyme) {
+        let kind = self.kind;
         self.show(|watcher, _| watcher.pass_begins(tyme, kind));
     }
 

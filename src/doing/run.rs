@@ -392,10 +392,10 @@ impl<A: 'static> Doist<A> {
             self.hub.note_pass(kind);
         }
         let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
-        let (deeds, mut cx) = self.split(net);
-        if cx.ask.hub.watched {
-            cx.ask.hub.pass_begins();
+        if self.hub.watched {
+            self.hub.pass_begins(self.tymist.tyme());
         }
+        let (deeds, mut cx) = self.split(net);
         let mut result = Ok(true);
         if enters {
             result = deeds.enter_shelved(&mut cx, true).map(|()| true);
@@ -403,18 +403,29 @@ impl<A: 'static> Doist<A> {
         if result.is_ok() {
             result = deeds.pass(&mut cx, slice);
         }
-        if cx.ask.hub.watched {
-            cx.ask.hub.pass_ended();
-        }
         match result {
             Ok(complete) => {
                 self.hub.attention = false;
                 self.cut = !complete;
-                self.serve_stats();
+                if self.hub.watched | self.shown.is_some() {
+                    self.tell_pass();
+                }
                 Ok(complete)
             }
-            Err(fault) => self.fail(fault, net),
+            Err(fault) => {
+                self.tell_pass();
+                self.fail(fault, net)
+            }
         }
+    }
+
+    /// After a pass that somebody watches, or may have asked for its figures.
+    #[cold]
+    fn tell_pass(&mut self) {
+        if self.hub.watched {
+            self.hub.pass_ended();
+        }
+        self.serve_stats();
     }
 
     /// Whether a pass ended the run: stopped, or no doer left. The last tick is taken at once.
