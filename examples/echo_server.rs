@@ -7,7 +7,8 @@
 //! cargo run --release --example echo_server -- --addr :5000 --record echo.rec
 //! ```
 //!
-//! With `--wirelog`, `--pcapng` and `--keylog` it shows what passes: see `docs/wire-log.md`.
+//! With `--wirelog`, `--pcapng` and `--keylog` it shows what passes: see `docs/wire-log.md`; with
+//! `--trace-events` what its doers do, and when: see `docs/seeing.md`.
 //!
 //! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
 //! SIGINT or SIGTERM.
@@ -45,7 +46,8 @@ Echoes what its clients send.
     --record FILE       record the run, for the example `replay`; keep FILE as safe as the key
     --wirelog FILE      write what clients send and get, in plain also over TLS
     --pcapng FILE       capture what the sockets carry, for Wireshark
-    --keylog FILE       write the keys of TLS, also into the capture: who has them can read all";
+    --keylog FILE       write the keys of TLS, also into the capture: who has them can read all
+    --trace-events FILE write what doers and sockets do, for ui.perfetto.dev; at most 64 MiB";
 
 /// What the command line asks for.
 pub(crate) struct Options {
@@ -88,6 +90,7 @@ fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
 /// The server's doers; the example `replay` runs the same.
 pub(crate) fn doist(options: Options) -> (Doist, Id<EchoServerDoer>) {
     let mut doist = Doist::new(());
+    options.logs.of_doist(&mut doist);
     if let Some(doer) = options.logs.doer() {
         doist.add(doer);
     }
@@ -119,6 +122,7 @@ pub(crate) fn options(mut args: lexopt::Parser, tape: Tape) -> Result<Options, U
             Long("wirelog") => files.wirelog = Some(args.value()?.into()),
             Long("pcapng") => files.pcapng = Some(args.value()?.into()),
             Long("keylog") => files.keylog = Some(args.value()?.into()),
+            Long("trace-events") => files.trace = Some(args.value()?.into()),
             Short('h') | Long("help") => return Err(Usage::Help),
             other => return Err(other.unexpected().into()),
         }

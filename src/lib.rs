@@ -19,6 +19,7 @@
 //!                     /  \
 //!                  proto  wire  http, channel, communicator | WireLog, pcapng
 //!        sim  = Net + Clock + seed + faults, under everything above
+//!        seeing  looks at all that has figures or can be watched
 //! ```
 //! A layer names only what stands above it; `doing` and [`net`] know of each other only the trait
 //! `Net` and its ids.
@@ -92,12 +93,13 @@
 //! # What is logged
 //! | level | what |
 //! |---|---|
-//! | `error` | a failure that nobody is left to be told of |
-//! | `warn` | a failed doer was dropped or restarted; accepting fails, at most one line a second; a wire log, capture or key log is given up, once |
-//! | `info` | a server listens, or no longer |
-//! | `debug` | connections: opened, closed and why |
+//! | `error` | a failure that nobody is left to be told of: in a closing hook, of a handler, of a peer that cannot be dialled at all |
+//! | `warn` | a failed doer was dropped or restarted; a doer stalls all others, accepting fails, each at most one line a second; a log, capture, trace or recording is given up, once; names or files of the system are in the way |
+//! | `info` | a server listens, or no longer; somebody unknown calls |
+//! | `debug` | connections: opened, closed and why; calls in vain |
 //! | `trace` | single steps |
 //!
+//! A line's target is the module that says it; `docs/seeing.md` lists all of them.
 //! Never what peers send: that is in a [`WireLog`](wire::WireLog) or a capture, if you make one. Keys are
 //! in a `wire::KeyLogger`, if you make one, and nowhere else.
 #![cfg_attr(

@@ -6,6 +6,8 @@ struct Readme;
 struct Streams;
 #[doc = include_str!("../docs/from-hio.md")]
 struct FromHio;
+#[doc = include_str!("../docs/seeing.md")]
+struct Seeing;
 #[doc = include_str!("../docs/guide/src/introduction.md")]
 struct Introduction;
 #[doc = include_str!("../docs/guide/src/first-doer.md")]

@@ -48,7 +48,11 @@ fn the_slow_one_is_named_and_its_parents_are_not_blamed() {
         "slow",
         doify(move |tyme, _: &mut Cx<'_>| {
             slow.pass(if tyme == Tyme::ZERO { 49 * MS } else { 70 * MS });
-            Ok(if tyme == Tyme::ZERO { Again } else { Done(true) })
+            Ok(if tyme == Tyme::ZERO {
+                Again
+            } else {
+                Done(true)
+            })
         }),
     );
     let mut outer: DoDoer = DoDoer::new();
@@ -63,11 +67,17 @@ fn the_slow_one_is_named_and_its_parents_are_not_blamed() {
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
     let stall = &told[0];
-    assert_eq!((stall.path.as_str(), stall.hook), ("outer/inner/slow", Event::Recur));
+    assert_eq!(
+        (stall.path.as_str(), stall.hook),
+        ("outer/inner/slow", Event::Recur)
+    );
     assert_eq!((stall.took, stall.since), (70 * MS, Tyme::from_millis(49)));
     assert_eq!(stall.tyme, Tyme::ZERO + doist.tock());
     let text = stall.to_string();
-    assert!(text.starts_with("outer/inner/slow took 70.0ms in Recur at tyme "), "{text}");
+    assert!(
+        text.starts_with("outer/inner/slow took 70.0ms in Recur at tyme "),
+        "{text}"
+    );
     assert_eq!((report.stalls(), report.longest()), (1, 70 * MS));
     assert_eq!(report.last().as_ref(), Some(stall));
     assert_eq!(report.running(), None);
@@ -188,7 +198,10 @@ fn the_log_has_a_line_a_second_at_most() {
     let log = LOG.lock().unwrap();
     assert_eq!(log.len(), 3, "{log:?}");
     assert!(log.iter().all(|(level, _)| *level == log::Level::Warn));
-    assert!(log[1].1.ends_with("; 9 more since the last line"), "{log:?}");
+    assert!(
+        log[1].1.ends_with("; 9 more since the last line"),
+        "{log:?}"
+    );
 }
 
 #[test]

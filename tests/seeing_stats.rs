@@ -48,10 +48,17 @@ fn a_doist_counts_ticks_passes_recurs_and_ends() {
     assert_eq!((stats.open, stats.parked, stats.timed), (0, 0, 0));
     assert_eq!(stats.wakes, 1, "woken while timed, it is not woken");
     let timed = doist.stats_of(timed).unwrap();
-    assert_eq!((timed.state, timed.recurs, timed.wakes), (DoerState::Ended, 4, 1));
+    assert_eq!(
+        (timed.state, timed.recurs, timed.wakes),
+        (DoerState::Ended, 4, 1)
+    );
     assert_eq!((timed.last, timed.due), (Some(Tyme::from_millis(31)), None));
     assert_eq!(doist.stats_of(waker).unwrap().recurs, 3);
-    assert_eq!(stats.recurs, 4 + 3 + 3 + 3, "the DoDoer runs with its child");
+    assert_eq!(
+        stats.recurs,
+        4 + 3 + 3 + 3,
+        "the DoDoer runs with its child"
+    );
 }
 
 #[test]
@@ -105,7 +112,9 @@ fn a_pass_that_is_cut_is_counted_doer_by_doer() {
 
 #[test]
 fn failures_and_what_supervisors_did_are_counted() {
-    let mut doist = Doist::new(()).with_limit(Duration::from_secs(1)).with_pace(Pace::Asap);
+    let mut doist = Doist::new(())
+        .with_limit(Duration::from_secs(1))
+        .with_pace(Pace::Asap);
     doist.supervise(Restarts::new(2, Duration::from_secs(60)).policy());
     doist.add(doify(|tyme: Tyme, _: &mut Cx<'_>| {
         if tyme.as_nanos() % 3 == 0 {
@@ -141,7 +150,11 @@ fn a_doer_sees_the_figures_while_it_runs() {
     doist.add(doify(|tyme, cx: &mut Cx<'_, Vec<u64>>| {
         let stats = cx.stats();
         cx.app.push(stats.ticks);
-        Ok(if tyme < Tyme::from_millis(2) { Again } else { Done(true) })
+        Ok(if tyme < Tyme::from_millis(2) {
+            Again
+        } else {
+            Done(true)
+        })
     }));
     doist.run(&mut net()).unwrap();
     assert_eq!(doist.app, [0, 1, 2]);
@@ -152,7 +165,9 @@ fn another_thread_sees_a_doist_that_sleeps() {
     let mut doist = Doist::new(());
     let stop = doist.stop_handle();
     let handle = doist.stats_handle();
-    doist.named("sleeper").add(redo([Park(Tyme::NEVER), Done(true)]));
+    doist
+        .named("sleeper")
+        .add(redo([Park(Tyme::NEVER), Done(true)]));
     assert!(handle.latest().is_none());
     let looker = std::thread::spawn(move || {
         let mut tries = 0;
@@ -186,7 +201,9 @@ fn links_servers_and_the_net_count_what_passes() {
     let at = doist.get(echo).unwrap().server().eha();
     let mut client = Client::new(at, ConnectOptions::default(), Limits::default());
     let opened = net.stats().opened;
-    client.open(doist.tyme(), &mut net, hio::net::Owner::NONE).unwrap();
+    client
+        .open(doist.tyme(), &mut net, hio::net::Owner::NONE)
+        .unwrap();
     client.tx(&[7; 1000]).unwrap();
     assert_eq!(client.link().stats().tx, 1000);
     for _ in 0..2000 {
@@ -199,7 +216,10 @@ fn links_servers_and_the_net_count_what_passes() {
         net.poll(soon).unwrap();
     }
     let link = client.link().stats();
-    assert_eq!((link.state, link.sent, link.received), (LinkState::Open, 1000, 1000));
+    assert_eq!(
+        (link.state, link.sent, link.received),
+        (LinkState::Open, 1000, 1000)
+    );
     assert_eq!((link.rx, link.tx), (1000, 0));
     assert!(link.since <= link.active && link.active <= doist.tyme());
     let server = doist.get(echo).unwrap().server();
@@ -211,7 +231,10 @@ fn links_servers_and_the_net_count_what_passes() {
     let seen = net.stats();
     assert_eq!(seen.opened - opened, 2, "one dialled, one accepted");
     assert_eq!(seen.sockets, 3);
-    assert!(seen.polls > 2 && seen.events >= 2 && seen.groups == 2, "{seen:?}");
+    assert!(
+        seen.polls > 2 && seen.events >= 2 && seen.groups == 2,
+        "{seen:?}"
+    );
 
     client.close(&mut net);
     for _ in 0..2000 {
@@ -225,7 +248,12 @@ fn links_servers_and_the_net_count_what_passes() {
     let stats = doist.get(echo).unwrap().server().stats();
     assert_eq!(stats.open(), 0);
     assert_eq!(stats.closes.iter().map(|(_, n)| n).sum::<u64>(), 1);
-    assert_eq!(stats.closes.of(CloseReason::PeerClosed), 1, "{:?}", stats.closes);
+    assert_eq!(
+        stats.closes.of(CloseReason::PeerClosed),
+        1,
+        "{:?}",
+        stats.closes
+    );
     assert_eq!(client.stats().closes.of(CloseReason::OwnerClosed), 1);
     assert_eq!(format!("{:?}", stats.closes), r#"{"peer_closed": 1}"#);
     doist.exit(&mut net).unwrap();
@@ -242,7 +270,9 @@ fn reading_that_stops_at_the_cap_is_counted() {
     let mut server = Server::new(at, ListenOptions::default(), limits);
     server.open(&mut net, hio::net::Owner::NONE).unwrap();
     let mut client = Client::new(server.eha(), ConnectOptions::default(), Limits::default());
-    client.open(Tyme::ZERO, &mut net, hio::net::Owner::NONE).unwrap();
+    client
+        .open(Tyme::ZERO, &mut net, hio::net::Owner::NONE)
+        .unwrap();
     client.tx(&[1; 5000]).unwrap();
     for _ in 0..2000 {
         client.service(Tyme::ZERO, &mut net);

@@ -162,7 +162,11 @@ fn echo(at: Endpoint) -> EchoServerDoer {
 }
 
 fn caller(to: Endpoint) -> Caller {
-    Caller(Client::new(to, ConnectOptions::default(), Limits::default()))
+    Caller(Client::new(
+        to,
+        ConnectOptions::default(),
+        Limits::default(),
+    ))
 }
 
 #[test]
@@ -173,14 +177,19 @@ fn a_real_run_has_its_doers_passes_and_io() {
     let mut net = process.net(MioNet::new().unwrap());
     let mut doist = Doist::new(());
     doist.watch(process.doers());
-    let server = doist.named("echo").add(echo(Endpoint::host("127.0.0.1", 0)));
+    let server = doist
+        .named("echo")
+        .add(echo(Endpoint::host("127.0.0.1", 0)));
     doist.enter(&mut net).unwrap();
     let at = doist.get(server).unwrap().server().eha();
     doist.extend(&mut net, caller(at.clone())).unwrap();
     doist.run(&mut net).unwrap();
     let end = trace.finish();
     let text = file.text();
-    assert_eq!((end.lost, end.failure, end.bytes + 3), (0, None, text.len() as u64));
+    assert_eq!(
+        (end.lost, end.failure, end.bytes + 3),
+        (0, None, text.len() as u64)
+    );
 
     let slices = read(&text);
     for hook in ["enter", "recur", "cease", "exit"] {
@@ -193,18 +202,27 @@ fn a_real_run_has_its_doers_passes_and_io() {
     let passes = "real: passes and polls";
     let stats = doist.stats();
     assert_eq!(count(&slices, passes, "tick") as u64, stats.passes);
-    assert_eq!(count(&slices, passes, "wake pass") as u64, stats.wake_passes);
+    assert_eq!(
+        count(&slices, passes, "wake pass") as u64,
+        stats.wake_passes
+    );
     assert!(count(&slices, passes, "poll") >= 2);
     assert_eq!(count(&slices, "real: echo", "accept"), 1);
     let connect = slices.iter().find(|s| s.name == "connect").unwrap();
     assert_eq!(connect.args["peer"], at.to_string());
-    for (track, name) in [("real: echo", "read"), ("real: echo", "write"), ("real: Caller1", "write")] {
+    for (track, name) in [
+        ("real: echo", "read"),
+        ("real: echo", "write"),
+        ("real: Caller1", "write"),
+    ] {
         let io = slices.iter().filter(|s| s.track == track && s.name == name);
         let bytes: u64 = io.filter_map(|s| s.args["bytes"].as_u64()).sum();
         assert_eq!(bytes, 300, "{track} {name}");
     }
     // What a doer did on its sockets stands inside its hook: the pass, the hook, and it.
-    let read = slices.iter().find(|s| s.name == "read" && s.track == "real: echo");
+    let read = slices
+        .iter()
+        .find(|s| s.name == "read" && s.track == "real: echo");
     let read = read.unwrap();
     assert_eq!(read.depth, 2);
     let around = |s: &&Slice| s.name == "recur" && s.track == read.track;
@@ -226,7 +244,9 @@ fn a_simulated_run_has_a_process_for_each_node_and_repeats() {
             if watched {
                 doist.watch(of_echo.doers());
             }
-            doist.named("server").add(echo(Endpoint::Tcp((boot.v4, 7).into())));
+            doist
+                .named("server")
+                .add(echo(Endpoint::Tcp((boot.v4, 7).into())));
             doist
         });
         sim.node("caller", move |boot: Boot| {
@@ -234,7 +254,9 @@ fn a_simulated_run_has_a_process_for_each_node_and_repeats() {
             if watched {
                 doist.watch(of_caller.doers());
             }
-            doist.named("caller").add(caller(boot.tcp("echo", 7).unwrap()));
+            doist
+                .named("caller")
+                .add(caller(boot.tcp("echo", 7).unwrap()));
             doist
         });
         if watched {
@@ -251,13 +273,26 @@ fn a_simulated_run_has_a_process_for_each_node_and_repeats() {
     assert_eq!(run(true), (text.clone(), hash), "it repeats to the byte");
     assert_eq!(run(false).1, hash, "looking changes nothing");
     let slices = read(&text);
-    let write = slices.iter().find(|s| s.track == "caller: caller" && s.name == "write");
-    let read = slices.iter().find(|s| s.track == "echo: server" && s.name == "read");
+    let write = slices
+        .iter()
+        .find(|s| s.track == "caller: caller" && s.name == "write");
+    let read = slices
+        .iter()
+        .find(|s| s.track == "echo: server" && s.name == "read");
     let (write, read) = (write.unwrap(), read.unwrap());
-    assert_eq!((&write.args["bytes"], &read.args["bytes"]), (&300.into(), &300.into()));
+    assert_eq!(
+        (&write.args["bytes"], &read.args["bytes"]),
+        (&300.into(), &300.into())
+    );
     let way = Duration::from_nanos(read.from - write.from);
-    assert!(way >= 20 * MS && way < 22 * MS, "{way:?} on a clock that all nodes share");
-    assert!(slices.iter().all(|s| s.from == s.to), "no time passes in a simulated hook");
+    assert!(
+        way >= 20 * MS && way < 22 * MS,
+        "{way:?} on a clock that all nodes share"
+    );
+    assert!(
+        slices.iter().all(|s| s.from == s.to),
+        "no time passes in a simulated hook"
+    );
 }
 
 #[test]
@@ -266,7 +301,9 @@ fn a_trace_that_is_full_stops_and_can_still_be_read() {
         let file = Memory::default();
         let trace = TraceEvents::new("test", file.clone()).with_limit(limit);
         let process = trace.process("many", SystemClock::new());
-        let mut doist = Doist::new(()).with_pace(Pace::Asap).with_limit(Duration::from_secs(5));
+        let mut doist = Doist::new(())
+            .with_pace(Pace::Asap)
+            .with_limit(Duration::from_secs(5));
         doist.watch(process.doers());
         let mut inner: DoDoer = DoDoer::new();
         inner.add(redo(std::iter::repeat(Again)));
@@ -278,7 +315,11 @@ fn a_trace_that_is_full_stops_and_can_still_be_read() {
         let end = trace.finish();
         let text = file.text();
         assert!(text.len() as u64 <= limit, "{} of {limit}", text.len());
-        assert!(text.len() as u64 > limit - 700, "the room is used: {}", text.len());
+        assert!(
+            text.len() as u64 > limit - 700,
+            "the room is used: {}",
+            text.len()
+        );
         assert!(end.lost > 100, "{end:?}");
         assert_eq!(end.failure, None);
         assert!(read(&text).len() > 20);
@@ -347,14 +388,25 @@ impl Write for Full {
 fn a_full_disk_is_told_and_disturbs_nothing() {
     let trace = TraceEvents::new("test", Full(70_000));
     let process = trace.process("p", SystemClock::new());
-    let mut doist = Doist::new(()).with_pace(Pace::Asap).with_limit(Duration::from_secs(60));
+    let mut doist = Doist::new(())
+        .with_pace(Pace::Asap)
+        .with_limit(Duration::from_secs(60));
     doist.watch(process.doers());
     doist.add(redo(std::iter::repeat(Again)));
     let outcome = doist.run(&mut NullNet::default()).unwrap();
     assert_eq!((outcome, doist.stats().recurs), (Outcome::Limit, 1920));
-    let TraceEnd { events, bytes, lost, failure, .. } = trace.finish();
+    let TraceEnd {
+        events,
+        bytes,
+        lost,
+        failure,
+        ..
+    } = trace.finish();
     assert_eq!(failure, Some(io::ErrorKind::StorageFull));
-    assert!(events > 500 && bytes <= 70_000 && lost > 5_000, "{events} {bytes} {lost}");
+    assert!(
+        events > 500 && bytes <= 70_000 && lost > 5_000,
+        "{events} {bytes} {lost}"
+    );
 }
 
 #[test]
@@ -389,6 +441,9 @@ fn a_watcher_that_panics_is_shown_nothing_more_and_the_run_goes_on() {
     assert!(fault.to_string().contains("planted"), "{fault}");
     assert_eq!(*shown.lock().unwrap(), 2, "the enter and one recur");
     trace.finish();
-    let recurs = read(&file.text()).iter().filter(|s| s.name == "recur").count();
+    let recurs = read(&file.text())
+        .iter()
+        .filter(|s| s.name == "recur")
+        .count();
     assert_eq!(recurs, 3, "others see the rest");
 }

@@ -34,7 +34,11 @@ impl fmt::Display for Stall {
         let Self {
             path, hook, tyme, ..
         } = self;
-        write!(f, "{path} took {:.1?} in {hook:?} at tyme {tyme}", self.took)
+        write!(
+            f,
+            "{path} took {:.1?} in {hook:?} at tyme {tyme}",
+            self.took
+        )
     }
 }
 
@@ -244,7 +248,9 @@ impl StallReport {
         Some(Running {
             id,
             path: self.0.path(id),
-            hook: HOOKS.get(usize::try_from(hook).ok()?.checked_sub(1)?).copied()?,
+            hook: HOOKS
+                .get(usize::try_from(hook).ok()?.checked_sub(1)?)
+                .copied()?,
             tyme: Tyme::from_nanos(tyme),
             since: Tyme::from_nanos(since),
         })

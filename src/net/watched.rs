@@ -255,7 +255,11 @@ impl<N: Net, W: NetWatch> Layer for Watched<N, W> {
         self.work((IoKind::Read, sid), |net| net.read(sid, buf), |n| *n)
     }
     fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError> {
-        self.work((IoKind::Write, sid), |net| net.write(sid, data), |n| Some(*n))
+        self.work(
+            (IoKind::Write, sid),
+            |net| net.write(sid, data),
+            |n| Some(*n),
+        )
     }
     fn write_vectored(&mut self, sid: Sid, pieces: &[IoSlice<'_>]) -> Result<usize, NetError> {
         let write = |net: &mut N| net.write_vectored(sid, pieces);

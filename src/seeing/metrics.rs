@@ -1,9 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::doing::{
-    Cx, Doer, DoerStats, DoistStats, Fault, Next, Snapshot, Stall, StatsHandle,
-};
+use crate::doing::{Cx, Doer, DoerStats, DoistStats, Fault, Next, Snapshot, Stall, StatsHandle};
 use crate::link::{DatagramStats, Load, Stats};
 use crate::net::NetStats;
 use crate::tyme::Tyme;

@@ -59,10 +59,7 @@ impl Watcher for TraceDoers {
     }
 
     fn pass_begins(&mut self, tyme: Tyme, kind: PassKind) {
-        self.0
-            .trace
-            .writer()
-            .pass_begins(self.0.number, tyme, kind);
+        self.0.trace.writer().pass_begins(self.0.number, tyme, kind);
     }
 
     fn pass_ended(&mut self, _tyme: Tyme) {

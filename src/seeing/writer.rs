@@ -236,11 +236,7 @@ impl Writer {
         self.line.clear();
         put(
             &mut self.line,
-            format_args!(
-                r#"{{"ph":"E","pid":{},"tid":{}"#,
-                process + 1,
-                slice.track
-            ),
+            format_args!(r#"{{"ph":"E","pid":{},"tid":{}"#, process + 1, slice.track),
         );
         put_moment(&mut self.line, "ts", now.as_nanos());
         self.line.push('}');

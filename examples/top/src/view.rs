@@ -140,7 +140,9 @@ impl View {
             Constraint::Length(10),
             Constraint::Length(10),
         ];
-        let head = ["doer", "state", "recurs/s", "wakes/s", "busy %", "longest", "due"];
+        let head = [
+            "doer", "state", "recurs/s", "wakes/s", "busy %", "longest", "due",
+        ];
         Table::new(rows, widths)
             .header(Row::new(head).style(Style::new().bold()))
             .block(Block::bordered().title(" doers "))
