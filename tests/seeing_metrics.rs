@@ -22,7 +22,9 @@ use metrics::{
 
 /// Everything that was told, by kind, name and labels.
 #[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<BTreeMap<(&'static str, String, String), Arc<Cell>>>>);
+struct Told(Arc<Mutex<Cells>>);
+
+type Cells = BTreeMap<(&'static str, String, String), Arc<Cell>>;
 
 /// A value as bits.
 #[derive(Debug, Default)]

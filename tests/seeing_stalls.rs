@@ -2,7 +2,7 @@
 //! Method: a clock that doers move by hand, so that nothing depends on how fast the machine is; for
 //! the doer that does not return, a second thread that looks while it waits for that look.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -125,22 +125,19 @@ fn one_that_does_not_return_is_seen_from_another_thread() {
     let clock = Hand::default();
     let watch = StallWatch::new(clock.clone(), 50 * MS);
     let report = watch.report();
-    let seen = Arc::new(AtomicBool::new(false));
+    let (seen, waits) = std::sync::mpsc::channel();
     let mut doist = Doist::new(()).with_pace(Pace::Asap);
-    let (waits, hand) = (Arc::clone(&seen), clock.clone());
+    let hand = clock.clone();
     let mut parent: DoDoer = DoDoer::new();
     parent.add_named(
         "hangs",
         doify(move |_, _: &mut Cx<'_>| {
             hand.pass(9 * MS);
             // It hangs until it was seen to: bounded, so that a failure is not a hang itself.
-            for _ in 0..10_000 {
-                if waits.load(Ordering::SeqCst) {
-                    return Ok(Done(true));
-                }
-                std::thread::sleep(MS);
+            match waits.recv_timeout(Duration::from_secs(10)) {
+                Ok(()) => Ok(Done(true)),
+                Err(_) => Err(Fault::msg("nobody saw it")),
             }
-            Err(Fault::msg("nobody saw it"))
         }),
     );
     doist.named("parent").add(parent);
@@ -148,7 +145,7 @@ fn one_that_does_not_return_is_seen_from_another_thread() {
     let looker = std::thread::spawn(move || {
         loop {
             if let Some(running) = report.running().filter(|r| r.path.ends_with("hangs")) {
-                seen.store(true, Ordering::SeqCst);
+                seen.send(()).unwrap();
                 return running;
             }
             std::thread::yield_now();

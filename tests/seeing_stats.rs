@@ -173,7 +173,7 @@ fn another_thread_sees_a_doist_that_sleeps() {
         let mut tries = 0;
         let seen = loop {
             handle.ask();
-            std::thread::sleep(5 * MS);
+            std::thread::park_timeout(5 * MS);
             match handle.latest() {
                 Some(seen) if seen.doist.parked == 1 => break Some(seen),
                 _ if tries > 2000 => break None,

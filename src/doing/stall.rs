@@ -71,7 +71,7 @@ impl fmt::Display for Stall {
 pub struct StallWatch<C> {
     clock: C,
     threshold: Duration,
-    on_stall: Option<Box<dyn FnMut(&Stall) + Send>>,
+    on_stall: Option<OnStall>,
     /// The hooks under way, outermost first.
     stack: Vec<Frame>,
     shared: Arc<Shared>,
@@ -79,6 +79,10 @@ pub struct StallWatch<C> {
     told: Option<Tyme>,
     untold: u64,
 }
+
+type OnStall = Box<dyn FnMut(&Stall) + Send>;
+/// Who is above each doer, and its name.
+type Names = BTreeMap<DoerId, (Option<DoerId>, Box<str>)>;
 
 /// A hook under way.
 #[derive(Clone, Copy, Debug)]
@@ -286,7 +290,7 @@ struct Shared {
     longest: AtomicU64,
     last: Mutex<Option<Stall>>,
     /// The names of the doers that were seen and have not exited, with who is above each.
-    names: Mutex<BTreeMap<DoerId, (Option<DoerId>, Box<str>)>>,
+    names: Mutex<Names>,
     /// The doer that was learnt of last: those who run again and again take no lock for it.
     known: AtomicU64,
 }
@@ -334,7 +338,7 @@ impl Shared {
         None
     }
 
-    fn names(&self) -> MutexGuard<'_, BTreeMap<DoerId, (Option<DoerId>, Box<str>)>> {
+    fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
