@@ -21,6 +21,9 @@ pub enum CloseReason {
     /// The server or client it belonged to was closed.
     #[error("its owner was closed")]
     OwnerClosed,
+    /// Its server drained, and was closed before this connection had come to its end.
+    #[error("cut off by the end of a drain")]
+    DrainCut,
     /// The peer broke it off.
     #[error("reset by the peer")]
     Reset,
@@ -58,8 +61,8 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Every reason's name, in the order they are declared.
-    pub(super) const NAMES: [&'static str; 16] = [
+    /// Every reason's name.
+    pub(super) const NAMES: [&'static str; 17] = [
         "not_opened",
         "peer_closed",
         "closed",
@@ -76,6 +79,7 @@ impl CloseReason {
         "handshake_timed_out",
         "tls",
         "truncated",
+        "drain_cut",
     ];
 
     /// One word for tables and labels of metrics, without what the reason carries: `peer_closed`,
@@ -108,6 +112,7 @@ impl CloseReason {
             Self::HandshakeTimedOut => 13,
             Self::Tls(_) => 14,
             Self::Truncated => 15,
+            Self::DrainCut => 16,
         }
     }
 
@@ -127,6 +132,9 @@ impl CloseReason {
             }
             Self::OwnerClosed => {
                 "The server or client was closed; what was queued may not have arrived."
+            }
+            Self::DrainCut => {
+                "The server ended before the connection did; it was reset, data may be lost."
             }
             Self::Reset => {
                 "The peer broke the connection off; what was sent last may not have arrived."

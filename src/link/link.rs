@@ -14,6 +14,7 @@
 //! back that is not needed.
 
 mod ending;
+mod figures;
 mod secure;
 
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::news::News;
 use super::pool::{LARGE, Pool};
 use super::tls::Session;
 use super::watch::Watched;
-use super::{Buffer, CloseReason, LinkState, LinkStats, Stats, TlsFailure, TxError, What};
+use super::{Buffer, CloseReason, Stats, TlsFailure, TxError, What};
 use crate::net::{Net, NetError, Sid};
 use crate::tyme::{Tyme, Tymer};
 
@@ -178,25 +179,16 @@ impl Link {
         }
     }
 
-    /// How it stands, and what it has done since it was opened.
+    /// When it had traffic last, in either direction, or was refreshed.
     #[must_use]
-    pub fn stats(&self) -> LinkStats {
-        LinkStats {
-            state: match self.state {
-                State::Connecting => LinkState::Connecting,
-                State::Handshaking => LinkState::Handshaking,
-                State::Open => LinkState::Open,
-                State::Secure => LinkState::Secure,
-                State::Draining => LinkState::Draining,
-                State::Closed(reason) => LinkState::Closed(reason),
-            },
-            since: self.since,
-            active: self.active,
-            received: self.received,
-            sent: self.sent,
-            rx: self.rx.len(),
-            tx: self.pending(),
-        }
+    pub const fn active(&self) -> Tyme {
+        self.active
+    }
+
+    /// Whether nothing is under way: it stands, all that came was consumed, all that was queued is
+    /// sent, and nobody holds it.
+    pub(super) fn rests(&self) -> bool {
+        self.connected() && !self.hold && self.rx.is_empty() && self.pending() == 0
     }
 
     /// The idle tymeout.
@@ -553,24 +545,6 @@ impl Link {
             }
         }
         turn.shared.pool.give(scratch);
-    }
-
-    #[inline(always)]
-    fn count_received(&mut self, n: usize, turn: &mut Turn<'_>) {
-        self.received += n as u64;
-        turn.shared.stats.received += n as u64;
-    }
-
-    #[inline(always)]
-    fn count_sent(&mut self, n: usize, turn: &mut Turn<'_>) {
-        self.sent += n as u64;
-        turn.shared.stats.sent += n as u64;
-    }
-
-    /// Reading stops at the cap.
-    fn fill_up(&mut self, turn: &mut Turn<'_>) {
-        let was = std::mem::replace(&mut self.full, true);
-        turn.shared.stats.rx_pauses += u64::from(!was);
     }
 
     /// Shows the last bytes that came. Out of the way of those whom nobody watches.
