@@ -91,7 +91,7 @@ impl Doer<App> for Clumsy {
 
     fn recur(&mut self, _tyme: Tyme, cx: &mut Cx<'_, App>) -> Result<Next, Fault> {
         self.0 += 1;
-        let long = if self.0 % 10 == 0 { 40 } else { 1 };
+        let long = if self.0.is_multiple_of(10) { 40 } else { 1 };
         let until = cx.net.now() + Duration::from_millis(long);
         while cx.net.now() < until {}
         Ok(Again)

@@ -205,7 +205,7 @@ where
             cx.ask.stop();
         }
         self.looks += 1;
-        if self.looks % DRAWS == 0 {
+        if self.looks.is_multiple_of(DRAWS) {
             if let Some(snapshot) = self.handle.latest() {
                 let clock = cx.net.now();
                 let server = (cx.app.server.stats(), cx.app.server.load());
