@@ -104,6 +104,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)
 )]
 
+pub mod crew;
 pub mod doers;
 pub mod doing;
 pub mod link;
