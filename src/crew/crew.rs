@@ -240,7 +240,10 @@ impl Crew {
                 return Err(CrewError::Name(name.clone()));
             }
             // Names of nodes are looked up without case.
-            if self.names[..n].iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            if self.names[..n]
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(name))
+            {
                 return Err(CrewError::Twice(name.clone()));
             }
         }

@@ -247,7 +247,7 @@ impl<F> HandedDoer<F> {
                 Ok(_) => {}
                 Err(NotTaken::Full(handed)) => {
                     self.held = Some(handed);
-                    return;
+                    return self.mailbox.leave(net);
                 }
                 Err(why) => log::warn!("a connection that was handed over is closed: {why}"),
             }
@@ -269,8 +269,9 @@ impl<A: ?Sized, F: FnMut(&mut Remoter)> Doer<A> for HandedDoer<F> {
             each(ix);
             freed |= Link::closed(ix).is_some();
         })?;
-        if self.held.is_none() || freed {
-            self.take(tyme, cx.net);
+        match self.held.is_none() || freed {
+            true => self.take(tyme, cx.net),
+            false => self.mailbox.leave(cx.net),
         }
         Ok(Next::Park(self.server.due(tyme)))
     }

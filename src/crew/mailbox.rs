@@ -2,8 +2,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::post::{Post, Shared};
 use super::Letter;
+use super::post::{Post, Shared};
 use crate::doing::{Cx, Doer, Fault, Next};
 use crate::net::{Group, Net, NetError, Owner, Sid, Tape};
 use crate::tyme::Tyme;
@@ -107,14 +107,22 @@ impl<T> Mailbox<T> {
     /// Takes the oldest message out; `None` when there is none, and then its owner is woken when
     /// one comes. Take until `None`.
     pub fn take(&mut self, net: &mut dyn Net) -> Option<T> {
-        let mut message = self.pop(net);
-        if let (None, Some(group)) = (&message, self.group) {
-            // The mark first: what comes now makes another one.
+        let message = self.pop(net);
+        if message.is_some() || self.group.is_none() {
+            return message;
+        }
+        // The mark first: what comes now makes another one.
+        self.leave(net);
+        self.pop(net)
+    }
+
+    /// Leaves what is there for later: its owner is woken only for what comes from now on. Who is
+    /// woken and cannot take says so, or is woken again and again; and takes when it can.
+    pub fn leave(&mut self, net: &mut dyn Net) {
+        if let Some(group) = self.group {
             self.ready.clear();
             net.ready(group, &mut self.ready);
-            message = self.pop(net);
         }
-        message
     }
 
     /// Takes one out if there is one. What it is, and whether, is input: it is on the tape.

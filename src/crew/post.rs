@@ -166,7 +166,9 @@ impl<T> Post<T> {
         }
         if state.queue.len() >= self.shared.capacity {
             if let Some((_, bell)) = &self.room {
-                state.waiting.push(bell.clone());
+                if !state.waiting.iter().any(|other| other.is(bell)) {
+                    state.waiting.push(bell.clone());
+                }
             }
             return Err(Refused::Full(message));
         }
@@ -187,7 +189,6 @@ impl<T> Post<T> {
             return Err(why);
         }
         self.room = Some((group, bell));
-        self.waits = true;
         self.forget(net); // the mark that it begins with
         Ok(())
     }
@@ -196,6 +197,7 @@ impl<T> Post<T> {
     pub fn close(&mut self, net: &mut dyn Net) {
         if let Some((group, bell)) = self.room.take() {
             bell.take_down();
+            self.shared.state().waiting.retain(|other| !other.is(&bell));
             net.close_group(group);
         }
         self.waits = false;
@@ -204,13 +206,15 @@ impl<T> Post<T> {
     /// No longer waits for room. Who is woken for room and has nothing more to send says so, or is
     /// woken again and again.
     pub fn forget(&mut self, net: &mut dyn Net) {
-        if !std::mem::take(&mut self.waits) {
+        let Some((group, bell)) = &self.room else {
             return;
+        };
+        if std::mem::take(&mut self.waits) {
+            self.shared.state().waiting.retain(|other| !other.is(bell));
         }
-        if let Some((group, _)) = &self.room {
-            self.ready.clear();
-            net.ready(*group, &mut self.ready);
-        }
+        // Always: a ring may have been under way when it was last forgotten.
+        self.ready.clear();
+        net.ready(*group, &mut self.ready);
     }
 
     /// How many messages wait at most.
@@ -241,10 +245,11 @@ impl<T> Clone for Post<T> {
 
 impl<T> Drop for Post<T> {
     fn drop(&mut self) {
+        let mut state = self.shared.state();
         if let Some((_, bell)) = &self.room {
             bell.take_down();
+            state.waiting.retain(|other| !other.is(bell));
         }
-        let mut state = self.shared.state();
         state.posts -= 1;
         let last = state.posts == 0;
         drop(state);

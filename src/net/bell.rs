@@ -49,6 +49,12 @@ impl Bell {
         self.0.rung.load(Ordering::Acquire)
     }
 
+    /// Whether they are the same bell.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// For implementors of [`Net`](super::Net): it sounds now, and calls what it hangs on. Never
     /// blocks for longer than that takes.
     pub fn sound(&self) {

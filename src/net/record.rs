@@ -24,8 +24,8 @@ pub(super) use self::op::{Answer, Kind, Op, Open, digest};
 pub(super) use self::reader::Entry;
 pub use self::reader::{RecordedRun, RecordingError};
 use super::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer, ListenOptions, Lookup, Loose,
-    Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket, Tape, TraceHash,
+    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer, ListenOptions, Lookup,
+    Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket, Tape, TraceHash,
 };
 use crate::tyme::Tyme;
 

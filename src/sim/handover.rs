@@ -101,7 +101,8 @@ impl Fabric {
 
     /// Nobody took it in: it is closed as its old program would have.
     pub(super) fn drop_loose(&mut self, node: u32, sid: Sid) {
-        self.loose.retain(|_, (at, _, loose)| (*at, *loose) != (node, sid));
+        self.loose
+            .retain(|_, (at, _, loose)| (*at, *loose) != (node, sid));
         self.hosts[node as usize].table.set_flags(sid, 0, QUEUED);
         self.close(node, sid);
     }

@@ -51,13 +51,13 @@ pub use campaign::{
     Campaign, Case, Failure, Found, Report, Run, Scenario, Shard, ShardError, campaign,
 };
 pub use checks::{Check, Checks};
+pub(crate) use doerlog::DoerLog;
 pub use error::SimError;
 pub use fault::{Fault, FaultError, FaultPlan};
 pub use inspect::{LinkInfo, SocketInfo, SocketState};
 pub use names::{NameRecord, Names};
-pub(crate) use doerlog::DoerLog;
-pub(crate) use node::{Booter, End, Program, program};
 pub use node::{Boot, NodeId, NodeState, OnFailure};
+pub(crate) use node::{Booter, End, Program, program};
 pub use sim::{IntoAct, Sim};
 pub use station::Station;
 pub use swarm::{Family, Swarm};

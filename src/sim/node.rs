@@ -125,12 +125,7 @@ impl<A: Send + 'static> Program for Doist<A> {
 
 /// Makes a node's program anew: the seed and the log are the simulation's. None ends it at once.
 pub(crate) type Booter = Box<
-    dyn FnMut(
-            Boot,
-            &mut dyn Net,
-            u64,
-            Arc<DoerLog>,
-        ) -> Result<Option<Box<dyn Program>>, Fault>
+    dyn FnMut(Boot, &mut dyn Net, u64, Arc<DoerLog>) -> Result<Option<Box<dyn Program>>, Fault>
         + Send,
 >;
 

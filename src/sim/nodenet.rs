@@ -6,8 +6,8 @@ use super::checks;
 use super::fabric::Fabric;
 use super::trace::{Tag, put_text};
 use crate::net::{
-    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::Tyme;
 

@@ -6,8 +6,8 @@ use super::node::NodeId;
 use super::nodenet::NodeNet;
 use super::sim::Sim;
 use crate::net::{
-    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::Tyme;
 

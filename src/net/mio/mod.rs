@@ -583,7 +583,10 @@ impl Net for MioNet {
         }
         entry.socket.deregister(self.poll.registry())?;
         let socket = self.table.remove(sid).ok_or(NetError::Stale)?;
-        socket.into_std().map(Loose::system).ok_or(NetError::Invalid)
+        socket
+            .into_std()
+            .map(Loose::system)
+            .ok_or(NetError::Invalid)
     }
 
     fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
