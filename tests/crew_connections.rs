@@ -305,7 +305,11 @@ fn an_acceptor_hands_to_each_in_turn_and_waits_when_all_are_full() {
         });
     }
     let running = crew.start().expect("threads");
-    let at = told.recv_timeout(Duration::from_secs(20)).expect("it listens").addr().expect("TCP");
+    let at = told
+        .recv_timeout(Duration::from_secs(20))
+        .expect("it listens")
+        .addr()
+        .expect("TCP");
     // 40 at once: members hold 8 each, mailboxes one each, the rest waits in the backlog and gets
     // its turn as others are closed.
     let counts = answers(at, 40);

@@ -50,7 +50,11 @@ fn nothing_is_left_of_a_crew() {
             Ok(doist)
         });
     let running = crew.start().expect("threads");
-    let at = told.recv_timeout(std::time::Duration::from_secs(20)).expect("it listens").addr().expect("TCP");
+    let at = told
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .expect("it listens")
+        .addr()
+        .expect("TCP");
     let mut peers: Vec<TcpStream> = (0..5)
         .map(|_| TcpStream::connect(at).expect("it"))
         .collect();
