@@ -78,6 +78,7 @@ fn a_connection_that_is_handed_over_keeps_its_bytes_and_its_peer() {
     let mut back = [0; 5];
     peer.read_exact(&mut back).expect("open");
     assert_eq!(&back, b"three");
+    to.get_mut(id).expect("it").clear_rx();
     drop(peer);
     until(&mut to, &mut there, Server::is_empty);
     assert!(from.listening(), "the old one goes on");

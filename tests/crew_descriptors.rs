@@ -37,9 +37,7 @@ fn nothing_is_left_of_a_crew() {
             let at = Endpoint::Unnamed;
             let server = Server::new(at, ListenOptions::default(), Limits::default());
             let mut doist = Doist::new(());
-            doist.add(HandedDoer::new(server, mailbox.clone(), |ix| {
-                drop(ix.echo())
-            }));
+            doist.add(HandedDoer::new(server, mailbox.clone(), |ix| _ = ix.echo()));
             Ok(doist)
         })
         .member("accepts", move |_| {

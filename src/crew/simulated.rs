@@ -1,7 +1,7 @@
 //! A crew in a simulation: its members are nodes of one machine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::crew::{Crew, CrewError, CrewHandle};
 use super::report::Report;
@@ -26,6 +26,7 @@ impl Crew {
     /// [`with_net`](Self::with_net) and [`with_stop_limit`](Self::with_stop_limit) mean nothing here.
     ///
     /// A ring of a mailbox's bell takes 10 µs, whatever the links: partitions are between machines.
+    /// A member that has ended is gone as a thread would be, its app too.
     /// A fault plan may crash a member alone, as no real thread would; its mail waits for it.
     ///
     /// # Errors
@@ -36,7 +37,7 @@ impl Crew {
     /// use hio::doing::prelude::*;
     /// use hio::sim::Sim;
     /// let numbers = Mailbox::new(4);
-    /// let post = numbers.post();
+    /// let (post, _more_may_come) = (numbers.post(), numbers.post());
     /// let crew = Crew::new()
     ///     .member("sum", move |_seat| {
     ///         let mut doist = Doist::new(0);
@@ -67,9 +68,16 @@ impl Crew {
         }
         let members = self.names.len();
         let mut nodes: Vec<NodeId> = Vec::with_capacity(members);
-        for (index, (mut recruit, name)) in self.recruits.into_iter().zip(self.names).enumerate() {
+        for (index, (recruit, name)) in self.recruits.into_iter().zip(self.names).enumerate() {
             let (board, of) = (Arc::clone(&self.board), name.clone());
+            // As a thread does, a member that has ended for good lets go of its builder.
+            let recruit = Arc::new(Mutex::new(Some(recruit)));
+            let kept = Arc::clone(&recruit);
             let boot: Booter = Box::new(move |told, net, seed, log| {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(recruit) = kept.as_mut() else {
+                    return Ok(None); // it has ended for good
+                };
                 if !board.roll().may_begin(index) {
                     return Ok(None);
                 }
@@ -89,18 +97,24 @@ impl Crew {
             });
             let board = Arc::clone(&self.board);
             let ends = Box::new(move |tyme, end: End<'_>| {
-                let mut roll = board.roll();
-                match end {
-                    End::Ended(outcome) => roll.ended(index, Ok(outcome), tyme),
-                    // The fault itself stays with the node.
-                    End::Failed(fault) => {
-                        roll.ended(index, Err(Fault::msg(fault.to_string())), tyme)
-                    }
-                    End::Crashed => {
-                        roll.went_down(index);
-                        false
-                    }
+                let kept = || recruit.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept().is_none() {
+                    return false; // that was told before
                 }
+                let result = match end {
+                    End::Ended(outcome) => Ok(outcome),
+                    // The fault itself stays with the node.
+                    End::Failed(fault) => Err(Fault::msg(fault.to_string())),
+                    End::Crashed => {
+                        board.roll().went_down(index);
+                        return false;
+                    }
+                };
+                let again = board.roll().ended(index, result, tyme);
+                if !again {
+                    drop(kept().take());
+                }
+                again
             });
             nodes.push(sim.member(&name, nodes.first().copied(), boot, ends));
         }

@@ -494,10 +494,13 @@ impl Sim {
         self.tell_end(number, End::Ended(outcome));
     }
 
-    /// Tells whoever wants to know of a node's end. Says whether it boots again.
+    /// Tells whoever wants to know of a node's end, after which nothing is left of its program. Says
+    /// whether it boots again.
     pub(super) fn tell_end(&mut self, number: u32, end: End<'_>) -> Option<bool> {
         let tyme = self.tyme();
-        let again = self.nodes[number as usize].ends.as_mut()?(tyme, end);
+        let node = &mut self.nodes[number as usize];
+        let again = node.ends.as_mut()?(tyme, end);
+        node.program = None;
         if again {
             self.at(tyme, move |sim: &mut Self| sim.restart(NodeId(number)));
         }
