@@ -15,7 +15,7 @@
 //!            /    \
 //!        doing     net        Doist, Doer, DoDoer | Net, MioNet, layers
 //!           \      /  \
-//!            doers    link    ServerDoer, ClientDoer, ... | Server, Remoter, Client, TLS
+//!      crew  doers    link    Crew: many cores | ServerDoer, ... | Server, Remoter, Client, TLS
 //!                     /  \
 //!                  proto  wire  http, channel, communicator | WireLog, pcapng
 //!        sim  = Net + Clock + seed + faults, under everything above
@@ -92,7 +92,7 @@
 //! | level | what |
 //! |---|---|
 //! | `error` | a failure that nobody is left to be told of |
-//! | `warn` | a failed doer was dropped or restarted; accepting fails, at most one line a second; a wire log, capture or key log is given up, once |
+//! | `warn` | a failed doer or member was dropped or restarted; accepting fails, at most one line a second; a wire log, capture or key log is given up, once |
 //! | `info` | a server listens, or no longer |
 //! | `debug` | connections: opened, closed and why |
 //! | `trace` | single steps |
@@ -121,6 +121,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/streams.md")]
     struct Streams;
+    #[doc = include_str!("../docs/crew.md")]
+    struct Crew;
     #[doc = include_str!("../docs/from-hio.md")]
     struct FromHio;
 }
