@@ -235,7 +235,7 @@ fn no_wake_up_is_lost_under_stress() {
     drop(late.0);
     watch.join().expect("the watch");
     assert!(report.is_well(), "{report}");
-    assert_eq!(done.load(Ordering::Relaxed), 3 * EACH as usize, "{report}");
+    assert_eq!(done.load(Ordering::Relaxed) as u64, 3 * EACH, "{report}");
 }
 
 /// A reader that adds up, and a post for it: both with this tape.

@@ -124,7 +124,7 @@ fn every_program_explains_itself() {
 fn a_crew_serves_on_all_members_and_a_signal_stops_it() {
     for more in [&["--by-hand"][..], &[]] {
         let at = ["--addr", "127.0.0.1:0", "--members", "2", "--rounds", "1"];
-        let server = Served::start("crew", &[&at[..], more].concat());
+        let server = Served::example("crew", &[&at[..], more].concat());
         let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
         for stream in &mut streams {
             echo(stream, &[7; 64 * 3]);

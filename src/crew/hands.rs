@@ -73,10 +73,13 @@ pub struct AcceptorDoer {
     listener: Option<Sid>,
     /// Found no room: it goes on as soon as there is some.
     held: Option<Handed>,
-    opened: Option<Box<dyn FnMut(&Endpoint) + Send>>,
+    opened: Option<Tell>,
     /// Kept for its storage.
     ready: Vec<Sid>,
 }
+
+/// What is told where it listens.
+type Tell = Box<dyn FnMut(&Endpoint) + Send>;
 
 impl AcceptorDoer {
     /// Listens at an address from enter to exit, and hands over to these.

@@ -213,7 +213,7 @@ impl Server {
     }
 
     /// Whether it can be opened at all.
-    fn check(&self, net: &mut dyn Net) -> Result<(), OpenError> {
+    fn check(&self, net: &dyn Net) -> Result<(), OpenError> {
         self.shared.limits.validate()?;
         #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
         if self.tls.as_ref().is_some_and(|tls| tls.is_predictable()) && !net.is_simulated() {
