@@ -108,7 +108,7 @@ mod tests {
         bell.sound();
         for factor in [100, 1] {
             let heard = Arc::clone(&heard);
-            bell.hang_on(move || drop(heard.fetch_add(factor, Ordering::Relaxed)));
+            bell.hang_on(move || _ = heard.fetch_add(factor, Ordering::Relaxed));
         }
         bell.sound();
         bell.take_down();
