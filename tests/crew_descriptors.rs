@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use hio::crew::{AcceptorDoer, Crew, HandedDoer, Mailbox};
 use hio::doing::prelude::*;
 use hio::link::{Limits, Server};
-use hio::net::{Endpoint, ListenOptions};
+use hio::net::{Endpoint, ListenOptions, MioNet, Owner};
 
 fn open() -> usize {
     let fds = std::fs::read_dir("/proc/self/fd").expect("Linux has it");
@@ -25,6 +25,12 @@ fn threads() -> usize {
 #[test]
 fn nothing_is_left_of_a_crew() {
     let before = (open(), threads());
+    // A mailbox that was not closed, as after a panic, keeps nothing of its net.
+    let mut unclosed = Mailbox::<u8>::new(1);
+    let mut net = MioNet::new().expect("a net");
+    unclosed.open(&mut net, Owner(1)).expect("it wakes");
+    drop(net);
+    assert_eq!(open(), before.0);
     let mailbox = Mailbox::new(8);
     let post = mailbox.post();
     let (tell, told) = mpsc::channel();

@@ -162,7 +162,7 @@ fn servers(by_hand: bool) -> Crew {
     let answer = |name: &str| {
         let name = name.to_owned();
         move |ix: &mut Remoter| {
-            if ix.rx().len() >= 4 {
+            while ix.rx().len() >= 4 {
                 ix.consume(4);
                 ix.tx(name.as_bytes()).expect("room");
             }
@@ -220,6 +220,8 @@ struct Asks {
     client: Client,
     asked: usize,
     count: usize,
+    /// So many questions go out at once.
+    burst: usize,
 }
 
 impl Doer<Asked> for Asks {
@@ -227,8 +229,8 @@ impl Doer<Asked> for Asks {
         let owner = cx.ask.owner();
         self.client.open(cx.tyme(), cx.net, owner)?;
         // The request is there before the connection is accepted, and goes with it.
-        self.client.tx(b"who?")?;
-        self.asked = 1;
+        self.client.tx(&b"who?".repeat(self.burst))?;
+        self.asked = self.burst;
         Ok(Park(Tyme::ZERO))
     }
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Asked>) -> Result<Next, Fault> {
@@ -258,12 +260,17 @@ impl Doer<Asked> for Asks {
 }
 
 fn asks(at: Endpoint, count: usize) -> Doist<Asked> {
+    asks_at_once(at, count, 1)
+}
+
+fn asks_at_once(at: Endpoint, count: usize, burst: usize) -> Doist<Asked> {
     let client = Client::new(at, ConnectOptions::default(), Limits::default());
     let mut doist = Doist::new(Asked::default());
     doist.add(Asks {
         client,
         asked: 0,
         count,
+        burst,
     });
     doist
 }
@@ -567,6 +574,30 @@ fn with_crashes_and_partitions_a_run_repeats_and_others_go_on() {
             all.iter().all(|(n, closed)| (*n == 200) != (*closed == 1)),
             "{all:?}"
         );
+    }
+}
+
+#[test]
+fn packets_under_way_find_a_connection_that_moved() {
+    // 4000 bytes are three packets, milliseconds apart: the first one opens the connection's way to
+    // the acceptor, the others find it elsewhere. Some are lost and sent again.
+    for loss in ["", " loss 0.2"] {
+        let law = format!("latency constant 1ms bandwidth 1MB/s{loss}");
+        let link = law.parse().expect("conditions");
+        let mut sim = Sim::new(4).with_link(link).with_trace();
+        servers(true).enlist(&mut sim).expect("good names");
+        let nodes: Vec<_> = (0..6)
+            .map(|n| {
+                sim.node(&format!("client-{n}"), |boot| {
+                    asks_at_once(boot.tcp("member-0", PORT).expect("it"), 1000, 1000)
+                })
+            })
+            .collect();
+        sim.run_until(Tyme::from_secs(300)).expect("it runs");
+        for node in nodes {
+            let asked = sim.app::<Asked>(node).expect("its app");
+            assert_eq!((asked.answers.len(), asked.closed), (1000, 0), "{law}");
+        }
     }
 }
 
