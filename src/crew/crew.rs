@@ -24,8 +24,10 @@ use crate::net::{MioNet, Net};
 ///
 /// # When a member ends
 /// - It *fails*, in a doer, in its builder, or by a panic: [`OnFailure`].
-/// - It is *stopped* by a doer, such as a `SignalDoer`: [`OnStop`], which stops the crew.
-/// - It is *done*, or its limit is reached: the others go on.
+/// - It is *stopped* by a doer, as by a `SignalDoer` at a second signal: [`OnStop`], which stops the
+///   crew.
+/// - It is *done*, its limit is reached, or it has drained: the others go on. At a first signal each
+///   member with a `SignalDoer` drains by itself, so give one to all that do not end otherwise.
 ///
 /// # Stopping
 /// goes in order, the last member first: the next one is told when the one before has ended. All of
@@ -90,7 +92,7 @@ impl Default for OnFailure {
 /// What is done when a member was stopped by one of its own doers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum OnStop {
-    /// The crew stops: a signal to one is a signal to all.
+    /// The crew stops.
     #[default]
     Crew,
     /// The others go on.

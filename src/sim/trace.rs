@@ -40,6 +40,7 @@ pub(super) enum Tag {
     Bell,
     LetGo,
     TakeIn,
+    Drain,
 }
 
 impl Tag {
@@ -77,6 +78,7 @@ impl Tag {
             Self::Bell => "bell",
             Self::LetGo => "let-go",
             Self::TakeIn => "take-in",
+            Self::Drain => "drain",
         }
     }
 }

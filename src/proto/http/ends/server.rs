@@ -1,11 +1,13 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
 use super::deadlines::Deadlines;
 use super::message::{Access, Answer, Intake, Request, RequestId, Response};
 use super::peer::{Peer, Turn};
+use super::source::{Reading, Source};
 use crate::link::{Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Server};
 use crate::net::{Endpoint, ListenOptions, Net, Owner};
 use crate::proto::http::{HttpLimits, Length, Misuse, RequestHead, ResponseHead};
@@ -124,8 +126,12 @@ pub struct HttpServer {
     starved: Vec<RequestId>,
     /// Connections that have more to send than their links have room for.
     spilling: Vec<RemoterId>,
+    /// Bodies that are read from sources.
+    reading: Reading,
     log: Option<Log>,
     draining: bool,
+    /// While it drains: when to look for connections that are through.
+    look_at: Tyme,
 }
 
 impl fmt::Debug for HttpServer {
@@ -160,8 +166,10 @@ impl HttpServer {
             waiting: Vec::new(),
             starved: Vec::new(),
             spilling: Vec::new(),
+            reading: Reading::default(),
             log: None,
             draining: false,
+            look_at: Tyme::NEVER,
         }
     }
 
@@ -202,26 +210,32 @@ impl HttpServer {
         self.waiting.clear();
         self.starved.clear();
         self.spilling.clear();
-        self.draining = false;
+        self.reading = Reading::default();
+        (self.draining, self.look_at) = (false, Tyme::NEVER);
     }
 
-    /// Listens no more. Idle connections are closed, requests under way are answered and are the
-    /// last of theirs. Service on until [`is_empty`](Self::is_empty).
+    /// Comes to its end in order: no request that has come is lost.
+    ///
+    /// Who waits at the listener is still accepted, then it listens no more. Requests that have come,
+    /// in part or unread, are answered; the last of them on each connection with `Connection:
+    /// close`. A connection on which nothing is under way is closed once it had no traffic for
+    /// [`Limits::drain_quiet`] and one more read finds nothing: as its peer may just be about to ask,
+    /// who then hears that it is the last time. All are closed in stages (RFC 9112 §9.6).
+    ///
+    /// Service on until [`is_empty`](Self::is_empty). Answers without end, such as events, are the
+    /// program's to end; what is left at a [`close`](Self::close) is reset with
+    /// [`CloseReason::DrainCut`](crate::link::CloseReason::DrainCut).
     pub fn drain(&mut self, net: &mut dyn Net) {
-        self.draining = true;
-        self.server.stop_listening(net);
-        for id in self.server.ids() {
-            let idle = self.peer(id).is_none_or(|peer| !peer.busy());
-            if let (true, Some(remoter)) = (idle, self.server.get_mut(id)) {
-                remoter.close();
-            }
+        if !std::mem::replace(&mut self.draining, true) {
+            self.server.finish_listening(net);
+            self.look_at = Tyme::ZERO;
         }
     }
 
-    /// Whether there are no connections.
+    /// Whether there are no connections, and none waits at a listener that accepts its last ones.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.server.is_empty()
+        self.server.is_empty() && !(self.draining && self.server.listening())
     }
 
     /// The server of links.
@@ -238,8 +252,10 @@ impl HttpServer {
     /// When a service is needed next although nothing is ready; as [`Server::due`].
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
-        match self.waiting.is_empty() {
-            true => self.server.due(tyme).min(self.deadlines.soonest()),
+        match self.waiting.is_empty() && !self.reading.goes_on() {
+            true => (self.server.due(tyme))
+                .min(self.deadlines.soonest())
+                .min(self.look_at),
             false => tyme,
         }
     }
@@ -267,6 +283,67 @@ impl HttpServer {
         net: &mut dyn Net,
         handler: &mut dyn Handler,
     ) -> Result<(), ListenerLost> {
+        if tyme < self.look_at || self.look_at.is_never() {
+            return self.serve(tyme, net, handler);
+        }
+        let served = self.serve(tyme, net, handler);
+        self.end_quiet(tyme, net);
+        let step = self.server.limits().drain_quiet / LOOKS;
+        self.look_at = match self.is_empty() {
+            true => Tyme::NEVER,
+            false => tyme + step.max(Duration::from_millis(1)),
+        };
+        served
+    }
+
+    /// Closes the connections on which nothing is under way, and was not for a while.
+    fn end_quiet(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let since = |remoter: &Remoter| remoter.active() + self.server.limits().drain_quiet;
+        let mut ids = self.server.ids();
+        ids.retain(|id| {
+            let remoter = self.server.get(*id);
+            remoter.is_some_and(|remoter| since(remoter) <= tyme && self.rests(remoter))
+        });
+        for id in ids {
+            self.server.close_if_silent(id, tyme, net);
+            // What came instead, or that it is over: nobody else looks.
+            self.waiting.push(id);
+        }
+    }
+
+    fn rests(&self, remoter: &Remoter) -> bool {
+        let unasked = self.peer(remoter.id());
+        let unasked = unasked.map_or(remoter.rx().is_empty(), |peer| peer.rests(remoter));
+        unasked && remoter.connected() && remoter.pending() == 0
+    }
+
+    /// Serves all that is ready, and sources as long as their sockets take more.
+    fn serve(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        handler: &mut dyn Handler,
+    ) -> Result<(), ListenerLost> {
+        self.reading.begin();
+        let mut served = self.round(tyme, net, handler);
+        // As long as the sockets take what is read of sources: one that takes no more wakes us.
+        while served.is_ok() && self.reading.goes_on_now() {
+            served = self.round(tyme, net, handler);
+        }
+        self.expire(tyme, handler);
+        self.events.extend(self.fresh.drain(..));
+        let (server, open) = (&self.server, self.open);
+        self.deadlines.tidy(open, |id| server.get(id).is_some());
+        served
+    }
+
+    /// Serves all that is ready, once.
+    fn round(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        handler: &mut dyn Handler,
+    ) -> Result<(), ListenerLost> {
         let mut turn = Turn {
             tyme,
             limits: &self.limits,
@@ -274,6 +351,7 @@ impl HttpServer {
             events: &mut self.fresh,
             log: &mut self.log,
             draining: self.draining,
+            reading: &mut self.reading,
         };
         let mut table = Table {
             peers: &mut self.peers,
@@ -286,14 +364,15 @@ impl HttpServer {
                 table.serve(remoter, &mut turn);
             }
         }
+        while let Some(id) = turn.reading.next() {
+            if let Some(remoter) = self.server.get_mut(id) {
+                table.read(remoter, &mut turn);
+            }
+        }
         let served = self.server.service_each(tyme, net, |remoter| {
             table.serve(remoter, &mut turn);
         });
         self.hear(tyme);
-        self.expire(tyme, handler);
-        self.events.extend(self.fresh.drain(..));
-        let (server, open) = (&self.server, self.open);
-        self.deadlines.tidy(open, |id| server.get(id).is_some());
         served
     }
 
@@ -337,6 +416,17 @@ impl HttpServer {
                 other => other.is_some(),
             }
         });
+        let peers = &mut self.peers;
+        self.reading.sort_out(|id| {
+            let peer = peers.get_mut(id.place()).and_then(Option::as_deref_mut);
+            let Some(peer) = peer.filter(|peer| peer.remoter() == id) else {
+                return false;
+            };
+            let link = server.get(id).filter(|link| link.closed().is_none());
+            let hungers = link.is_some_and(|link| peer.hungers(link));
+            peer.set_reads(hungers);
+            hungers
+        });
     }
 
     fn expire(&mut self, tyme: Tyme, handler: &mut dyn Handler) {
@@ -364,6 +454,7 @@ impl HttpServer {
                         events: &mut self.fresh,
                         log: &mut self.log,
                         draining: self.draining,
+                        reading: &mut self.reading,
                     };
                     if let Some(remoter) = self.server.get_mut(id) {
                         peer.late(late, remoter, &mut turn);
@@ -400,6 +491,17 @@ impl Table<'_> {
             self.spilling.push(remoter.id());
         }
         arm(peer, remoter, turn.limits, self.deadlines);
+    }
+}
+
+impl Table<'_> {
+    /// It is the turn of one whose body is read from a source.
+    fn read(&mut self, remoter: &mut Remoter, turn: &mut Turn<'_>) {
+        let peer = self.peers.get_mut(remoter.id().place());
+        if let Some(peer) = peer.and_then(Option::as_deref_mut) {
+            peer.set_reads(false);
+        }
+        self.serve(remoter, turn);
     }
 }
 
@@ -445,6 +547,7 @@ impl HttpServer {
         response: &Response,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.answer(response);
             peer.after_answer(remoter, turn);
             Ok(done?)
@@ -463,7 +566,29 @@ impl HttpServer {
         length: Length,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.start(head, length);
+            peer.after_answer(remoter, turn);
+            Ok(done?)
+        })
+    }
+
+    /// Answers with a body that the server reads as the peer takes it.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`], or a response that makes no message.
+    pub fn begin_reading(
+        &mut self,
+        tyme: Tyme,
+        id: RequestId,
+        head: &ResponseHead,
+        length: Length,
+        source: Source,
+    ) -> Result<(), SendError> {
+        self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
+            let done = peer.start_reading(head, length, source);
+            peer.read_on(remoter, turn);
             peer.after_answer(remoter, turn);
             Ok(done?)
         })
@@ -498,6 +623,10 @@ impl HttpServer {
 
     /// Takes what has come of a streamed body; empty when nothing has.
     pub fn take_body(&mut self, id: RequestId) -> Vec<u8> {
+        // To take nothing is no reason for a turn.
+        if !self.peer(id.remoter()).is_some_and(Peer::has_body) {
+            return Vec::new();
+        }
         let taken = self.with(Tyme::ZERO, id, |peer, _, _| Ok(peer.take_body()));
         taken.unwrap_or_default()
     }
@@ -530,6 +659,7 @@ impl HttpServer {
             events: &mut self.fresh,
             log: &mut self.log,
             draining: self.draining,
+            reading: &mut self.reading,
         };
         let done = act(peer, remoter, &mut turn);
         if peer.wants_turn(remoter) {
@@ -542,6 +672,9 @@ impl HttpServer {
         done
     }
 }
+
+/// Looks for quiet connections in the time that counts as quiet.
+const LOOKS: u32 = 4;
 
 /// Stands in for a handler where none is asked.
 fn nobody(_: RequestId, _: Request) -> Answer {
