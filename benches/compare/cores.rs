@@ -28,7 +28,7 @@ pub(crate) fn run(table: &mut Table, scale: Scale) -> Result<(), String> {
     let myself = std::env::current_exe().map_err(|e| e.to_string())?;
     let server = echo::example(myself.clone(), "crew")?;
     let (mut one, mut again, mut two) = (Vec::new(), Vec::new(), Vec::new());
-    let mut lost = Vec::new();
+    let (mut lost, mut cpu_one, mut cpu_two) = (Vec::new(), Vec::new(), Vec::new());
     let rounds = calibrated();
     for _ in 0..scale.rounds() {
         for (members, rates) in [("1", &mut one), ("2", &mut two), ("1", &mut again)] {
@@ -42,8 +42,14 @@ pub(crate) fn run(table: &mut Table, scale: Scale) -> Result<(), String> {
             let command = command.map(ToString::to_string);
             let figures = once(&myself, &command, scale)?;
             rates.push(figures.get("rate").copied().unwrap_or(f64::NAN));
-            if members == "2" {
-                lost.push(figures.get("lost").copied().unwrap_or(f64::NAN));
+            let figure = |name: &str| figures.get(name).copied().unwrap_or(f64::NAN);
+            match members {
+                "2" => {
+                    lost.push(figure("lost"));
+                    cpu_two.push(figure("cpu"));
+                }
+                _ if cpu_one.len() < cpu_two.len() + 1 => cpu_one.push(figure("cpu")),
+                _ => {}
             }
         }
     }
@@ -54,6 +60,13 @@ pub(crate) fn run(table: &mut Table, scale: Scale) -> Result<(), String> {
         again: &again,
         hio: &two,
         goal: Goal::RatioAtLeast(1.8),
+        ..Row::default()
+    });
+    table.row(Row {
+        what: "cores: the same, server CPU a message, which others on the machine hardly move",
+        unit: "µs",
+        floor: &cpu_one,
+        hio: &cpu_two,
         ..Row::default()
     });
     table.row(Row {
