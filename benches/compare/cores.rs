@@ -31,7 +31,7 @@ pub(crate) fn run(table: &mut Table, scale: Scale) -> Result<(), String> {
     let (mut lost, mut cpu_one, mut cpu_two) = (Vec::new(), Vec::new(), Vec::new());
     let rounds = calibrated();
     for _ in 0..scale.rounds() {
-        for (members, rates) in [("1", &mut one), ("2", &mut two), ("1", &mut again)] {
+        let figure = |members: &str| -> Result<Figures, String> {
             let command = [
                 &server,
                 "--members",
@@ -39,19 +39,16 @@ pub(crate) fn run(table: &mut Table, scale: Scale) -> Result<(), String> {
                 "--rounds",
                 &rounds.to_string(),
             ];
-            let command = command.map(ToString::to_string);
-            let figures = once(&myself, &command, scale)?;
-            rates.push(figures.get("rate").copied().unwrap_or(f64::NAN));
-            let figure = |name: &str| figures.get(name).copied().unwrap_or(f64::NAN);
-            match members {
-                "2" => {
-                    lost.push(figure("lost"));
-                    cpu_two.push(figure("cpu"));
-                }
-                _ if cpu_one.len() < cpu_two.len() + 1 => cpu_one.push(figure("cpu")),
-                _ => {}
-            }
-        }
+            once(&myself, &command.map(ToString::to_string), scale)
+        };
+        let of = |figures: &Figures, name: &str| figures.get(name).copied().unwrap_or(f64::NAN);
+        let (first, second, third) = (figure("1")?, figure("2")?, figure("1")?);
+        one.push(of(&first, "rate"));
+        two.push(of(&second, "rate"));
+        again.push(of(&third, "rate"));
+        cpu_one.push(of(&first, "cpu"));
+        cpu_two.push(of(&second, "cpu"));
+        lost.push(of(&second, "lost"));
     }
     table.row(Row {
         what: "cores: echo with 50 µs of hashing a message, two members (floor: one)",
