@@ -15,7 +15,7 @@
 //!            /    \
 //!        doing     net        Doist, Doer, DoDoer | Net, MioNet, layers
 //!           \      /  \
-//!            doers    link    ServerDoer, ClientDoer, ... | Server, Remoter, Client, TLS
+//!      crew  doers    link    Crew: many cores | ServerDoer, ... | Server, Remoter, Client, TLS
 //!                     /  \
 //!                  proto  wire  http, channel, communicator | WireLog, pcapng
 //!        sim  = Net + Clock + seed + faults, under everything above
@@ -94,7 +94,7 @@
 //! | level | what |
 //! |---|---|
 //! | `error` | a failure that nobody is left to be told of: in a closing hook, of a handler, of a peer that cannot be dialled at all |
-//! | `warn` | a failed doer was dropped or restarted; a doer stalls all others, accepting fails, each at most one line a second; a log, capture, trace or recording is given up, once; names or files of the system are in the way |
+//! | `warn` | a failed doer or member was dropped or restarted; a doer stalls all others, accepting fails, each at most one line a second; a log, capture, trace or recording is given up, once; names or files of the system are in the way |
 //! | `info` | a server listens, or no longer; somebody unknown calls |
 //! | `debug` | connections: opened, closed and why; calls in vain |
 //! | `trace` | single steps |
@@ -107,6 +107,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)
 )]
 
+pub mod crew;
 pub mod doers;
 pub mod doing;
 pub mod link;

@@ -4,6 +4,8 @@
 struct Readme;
 #[doc = include_str!("../docs/streams.md")]
 struct Streams;
+#[doc = include_str!("../docs/crew.md")]
+struct Crew;
 #[doc = include_str!("../docs/from-hio.md")]
 struct FromHio;
 #[doc = include_str!("../docs/seeing.md")]

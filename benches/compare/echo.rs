@@ -32,7 +32,7 @@ pub(crate) const ALL: [Peer; 5] = [Peer::Floor, Peer::Again, Peer::Mio, Peer::To
 pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// A run in which others took more than this share of the cores is taken again.
-const LOST_AT_MOST: f64 = 0.03;
+pub(crate) const LOST_AT_MOST: f64 = 0.03;
 
 /// How servers and load are started.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Bench {
         let myself = std::env::current_exe().map_err(|e| e.to_string())?;
         let candidate = match candidate {
             Some(command) => command.split_whitespace().map(str::to_owned).collect(),
-            None => vec![echo_server(myself.clone())?],
+            None => vec![example(myself.clone(), "echo_server")?],
         };
         Ok(Self {
             scale,
@@ -355,7 +355,7 @@ pub(crate) fn row(
 }
 
 /// `key=value` pairs.
-fn figures(text: &str) -> Figures {
+pub(crate) fn figures(text: &str) -> Figures {
     text.split_whitespace()
         .filter_map(|pair| pair.split_once('='))
         .filter_map(|(key, value)| Some((key.to_owned(), value.parse().ok()?)))
@@ -363,19 +363,20 @@ fn figures(text: &str) -> Figures {
 }
 
 /// Builds hio's example beside this program, and gives its path.
-fn echo_server(mut path: PathBuf) -> Result<String, String> {
-    let args = ["build", "--release", "--quiet", "--example", "echo_server"];
+pub(crate) fn example(mut path: PathBuf, name: &str) -> Result<String, String> {
+    let args = ["build", "--release", "--quiet", "--example", name];
     let done = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
         .args(args)
         .arg("--manifest-path")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .status();
     if !done.is_ok_and(|status| status.success()) {
-        return Err("the example echo_server could not be built".to_owned());
+        return Err(format!("the example {name} could not be built"));
     }
     path.pop(); // the file's name
     path.pop(); // deps
-    path.push("examples/echo_server");
+    path.push("examples");
+    path.push(name);
     match path.exists() {
         true => Ok(path.display().to_string()),
         false => Err(format!("no {}", path.display())),

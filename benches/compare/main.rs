@@ -4,13 +4,14 @@
 //! cargo bench --bench compare                       everything, about twenty minutes
 //! cargo bench --bench compare -- --quick            a look, about a minute
 //! cargo bench --bench compare -- --only ticks,echo  parts: ticks timers echo idle connect counts
-//!                                                   tls, simulation and channel
+//!                                                   tls, simulation, channel and cores
 //! ```
 //!
 //! One table with ratios comes out. `docs/BENCH.md` says how the figures are taken.
 
 mod channel;
 mod channel_load;
+mod cores;
 mod counts;
 mod echo;
 mod load;
@@ -49,6 +50,7 @@ Measures hio beside a floor, mio by hand and tokio; prints one table.
 
   --quick          few and short rounds: shows that it works, not how fast
   --only A,B       parts: ticks timers echo idle connect counts tls simulation channel
+                   cores
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
   --write FILE     puts the table between the marks in this page, too
@@ -94,7 +96,7 @@ impl Scale {
 }
 
 /// The parts that `--only` knows.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "ticks",
     "timers",
     "echo",
@@ -104,6 +106,7 @@ const PARTS: [&str; 9] = [
     "tls",
     "simulation",
     "channel",
+    "cores",
 ];
 
 /// What the command line says.
@@ -199,6 +202,9 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     if wanted("channel") {
         channel::run(&mut table, scale);
+    }
+    if wanted("cores") {
+        cores::run(&mut table, scale)?;
     }
     table.end();
     if let Some(page) = &options.write {

@@ -24,7 +24,7 @@ use super::news::News;
 use super::pool::{LARGE, Pool};
 use super::tls::Session;
 use super::watch::Watched;
-use super::{Buffer, CloseReason, Stats, TlsFailure, TxError, What};
+use super::{Buffer, CloseReason, HandOverError, Stats, TlsFailure, TxError, What};
 use crate::net::{Net, NetError, Sid};
 use crate::tyme::{Tyme, Tymer};
 
@@ -69,6 +69,8 @@ pub struct Link {
     asked: bool,
     /// Bytes were queued although there was no storage for them.
     lends: bool,
+    /// It began with bytes that were received elsewhere, and has not told of them yet.
+    inherits: bool,
     /// Why TLS failed; it is Draining then, or Closed.
     refusal: Option<TlsFailure>,
     /// What sessions draw from that are for simulations; there in simulated nets.
@@ -367,6 +369,7 @@ impl Link {
             rearm: true,
             asked: false,
             lends: false,
+            inherits: false,
             refusal: None,
             seed: None,
             session: None,
@@ -401,6 +404,30 @@ impl Link {
             net.entropy(&mut seed);
             u64::from_le_bytes(seed)
         });
+    }
+
+    /// Begins with bytes that were received elsewhere.
+    pub(super) fn inherit(&mut self, bytes: &[u8]) {
+        self.rx.extend(bytes);
+        self.inherits = true;
+    }
+
+    /// Those bytes are news, once.
+    pub(super) const fn inherited(&mut self) -> News {
+        match std::mem::replace(&mut self.inherits, false) {
+            true => News::RECEIVED,
+            false => News::NONE,
+        }
+    }
+
+    /// Whether it may go to another server: plain, standing, with nothing under way.
+    pub(super) fn may_leave(&self) -> Result<(), HandOverError> {
+        match self.state {
+            State::Handshaking | State::Secure => Err(HandOverError::Tls),
+            _ if self.refusal.is_some() => Err(HandOverError::Tls),
+            State::Open if !self.finish && !self.abort && self.pending() == 0 => Ok(()),
+            _ => Err(HandOverError::Busy),
+        }
     }
 
     pub(super) const fn connecting(&self) -> bool {

@@ -28,6 +28,7 @@ mod datagram;
 mod error;
 mod events;
 mod failure;
+mod handed;
 mod limits;
 #[expect(
     clippy::module_inception,
@@ -58,6 +59,7 @@ pub use datagram::{
 pub use error::{ListenerLost, OpenError, TransmitError, TxError, UnknownRemoter};
 pub use events::{ClientEvent, Event, Pause};
 pub use failure::TlsFailure;
+pub use handed::{HandOverError, Handed, NotTaken};
 pub use limits::{Limits, LimitsError};
 pub use link::{Link, Received};
 pub use reconnect::Reconnect;

@@ -9,7 +9,9 @@ use super::doerlog::DoerLog;
 use super::error::SimError;
 use super::fabric::Fabric;
 use super::names::Names;
-use super::node::{Boot, Booter, NetWatches, Node, NodeId, NodeState, OnFailure, booter};
+use super::node::{
+    Boot, Booter, End, Ends, NetWatches, Node, NodeId, NodeState, OnFailure, booter,
+};
 use super::nodenet::NodeNet;
 use super::rng::{Purpose, stream};
 use super::trace::{NOBODY, Tag, Trace, put_text};
@@ -178,6 +180,23 @@ impl Sim {
         self.clock.beginning(self.wall)
     }
 
+    /// Adds a node for a member of a crew, on the machine of the `first` one, whose members were
+    /// all added right before it. `ends` is told of each end and says whether to boot again.
+    pub(crate) fn member(
+        &mut self,
+        name: &str,
+        first: Option<NodeId>,
+        boot: Booter,
+        ends: Ends,
+    ) -> NodeId {
+        let node = self.add(name, Some(boot));
+        if let Some(first) = first {
+            self.fabric.join(node.0, first.0);
+        }
+        self.nodes[node.index()].ends = Some(ends);
+        node
+    }
+
     /// Adds a node without a program, to be operated by hand through a
     /// [`Station`](super::Station). It is up at once.
     ///
@@ -208,6 +227,7 @@ impl Sim {
             state: NodeState::Booting,
             boot,
             program: None,
+            ends: None,
             paths: std::collections::BTreeMap::new(),
             told: [0; 2],
             owed: false,
@@ -287,7 +307,7 @@ impl Sim {
     }
 
     fn soonest(&self) -> u64 {
-        if !self.fabric.roused.is_empty() {
+        if !self.fabric.roused.is_empty() || self.fabric.calls.any() {
             return self.fabric.wire.now;
         }
         self.fabric.wire.soonest().min(self.wakes.soonest())
@@ -305,6 +325,7 @@ impl Sim {
                 return Err(SimError::Livelock { tyme: self.tyme() });
             }
         }
+        self.fabric.hear_calls();
         while let Some(what) = self.fabric.wire.take_due(at) {
             match what {
                 What::Planned(key) => self.planned(key)?,
@@ -323,6 +344,7 @@ impl Sim {
         for node in &roused {
             self.fabric.hosts[*node as usize].roused = false;
             result = self.turn(*node);
+            self.fabric.hear_calls();
             if result.is_err() {
                 break;
             }
@@ -340,7 +362,11 @@ impl Sim {
         let node = &mut self.nodes[number as usize];
         match node.state {
             NodeState::Running => {}
-            NodeState::Booting => self.boot(number),
+            NodeState::Booting => {
+                if !self.boot(number)? {
+                    return Ok(());
+                }
+            }
             NodeState::Paused => {
                 node.owed = true;
                 self.wakes.set(number, u64::MAX);
@@ -388,7 +414,8 @@ impl Sim {
         }
     }
 
-    fn boot(&mut self, number: u32) {
+    /// Makes a node's program. Says whether there is one to run.
+    fn boot(&mut self, number: u32) -> Result<bool, SimError> {
         let now = self.fabric.wire.now;
         let name = self.fabric.wire.name(number).to_owned();
         let host = &mut self.fabric.hosts[number as usize];
@@ -411,12 +438,31 @@ impl Sim {
         let watch = watch.and_then(|watch| watch(&told.name));
         let node = &mut self.nodes[number as usize];
         node.net_watch = watch;
-        node.program = node.boot.as_mut().map(|boot| boot(told, seed, log));
         node.state = NodeState::Running;
         (node.told, node.owed, node.fault) = ([0; 2], false, None);
         node.paths.clear();
+        let Some(boot) = node.boot.as_mut() else {
+            return Ok(false);
+        };
         self.fabric
             .tell(number, Tag::Boot, None, [restarts.into(), seed], |_| {});
+        let mut net = NodeNet {
+            fabric: &mut self.fabric,
+            node: number,
+            violated: None,
+        };
+        let program = boot(told, &mut net, seed, log);
+        match program {
+            Ok(Some(program)) => {
+                self.nodes[number as usize].program = Some(program);
+                Ok(true)
+            }
+            Ok(None) => {
+                self.ended(number, Outcome::Stopped);
+                Ok(false)
+            }
+            Err(fault) => self.failed(number, fault).map(|()| false),
+        }
     }
 
     /// Takes what a node's doers did in a turn into the trace.
@@ -475,6 +521,21 @@ impl Sim {
         });
         self.nodes[number as usize].state = NodeState::Ended(outcome);
         self.leave(number);
+        self.tell_end(number, End::Ended(outcome));
+    }
+
+    /// Tells whoever wants to know of a node's end, after which nothing is left of its program. Says
+    /// whether it boots again.
+    pub(super) fn tell_end(&mut self, number: u32, end: End<'_>) -> Option<bool> {
+        let tyme = self.tyme();
+        let node = &mut self.nodes[number as usize];
+        let again = node.ends.as_mut()?(tyme, end);
+        node.program = None;
+        if again {
+            self.at(tyme, move |sim: &mut Self| sim.restart(NodeId(number)));
+        }
+        self.fabric.hear_calls();
+        Some(again)
     }
 
     /// A program is gone: its system closes its sockets.
@@ -496,8 +557,12 @@ impl Sim {
         });
         let node = &mut self.nodes[number as usize];
         node.state = NodeState::Failed(why.clone());
-        node.fault = Some(fault);
         self.leave(number);
+        let told = self.tell_end(number, End::Failed(&fault));
+        self.nodes[number as usize].fault = Some(fault);
+        if told.is_some() {
+            return Ok(());
+        }
         match self.on_failure {
             OnFailure::StayDown => Ok(()),
             OnFailure::Restart(after) => {
@@ -610,6 +675,12 @@ impl Sim {
     pub fn find(&self, name: &str) -> Option<NodeId> {
         let number = self.fabric.numbers.get(&super::names::normal(name))?;
         (self.fabric.wire.name(*number) == name).then_some(NodeId(*number))
+    }
+
+    /// Whether a node's name is this one but for case: it cannot be added.
+    pub(crate) fn find_any_case(&self, name: &str) -> bool {
+        let known = &self.fabric.numbers;
+        known.contains_key(&super::names::normal(name))
     }
 
     /// The name of a node.

@@ -10,6 +10,7 @@
 //! at [`Socket::hears_room`](socket::Socket::hears_room).
 
 mod adopt;
+mod bells;
 mod datagram;
 mod entropy;
 mod event;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use ::mio::{Events, Poll, Registry, Waker};
 
 pub use self::adopt::StdSocket;
+use self::bells::Bells;
 use self::datagram::SendError;
 use self::entropy::Entropy;
 use self::event::{WAKER, readiness, sid_of, token};
@@ -38,8 +40,8 @@ use self::table::{
     CONNECTING, Entry, HEARS_ROOM, LISTENING, ONE_PEER, READ_CLOSED, READABLE, Table, WRITABLE,
 };
 use super::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Net, NetError, NetStats, Owner, Shutdown, Sid, SocketOption,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, NetStats, Owner, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::{Clock, SystemClock, Tyme};
 
@@ -79,6 +81,7 @@ pub struct MioNet {
     polls: u64,
     heard: u64,
     waker: Arc<Waker>,
+    bells: Bells,
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
     handed_down: Vec<(Sid, ListenOptions)>,
@@ -107,6 +110,7 @@ impl MioNet {
             names: Names::default(),
             polls: 0,
             heard: 0,
+            bells: Bells::new(&waker),
             waker,
             handed_down: Vec::new(),
             scratch: Vec::new(),
@@ -292,6 +296,9 @@ impl Net for MioNet {
         }
         if interrupted {
             self.collect_answers();
+            for group in self.bells.take() {
+                self.table.mark_group(group);
+            }
         }
         Ok(())
     }
@@ -584,6 +591,31 @@ impl Net for MioNet {
 
     fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {
         Self::adopt(self, group, socket)
+    }
+
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        if !entry.socket.is_stream() || entry.is(CONNECTING) {
+            return Err(NetError::Invalid);
+        }
+        entry.socket.deregister(self.poll.registry())?;
+        let socket = self.table.remove(sid).ok_or(NetError::Stale)?;
+        socket
+            .into_std()
+            .map(Loose::system)
+            .ok_or(NetError::Invalid)
+    }
+
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        let socket = loose.into_system().ok_or(NetError::Unsupported)?;
+        Self::adopt(self, group, socket)
+    }
+
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        self.table.check_group(group)?;
+        self.bells.hang(group, bell);
+        self.table.mark_group(group);
+        Ok(())
     }
 
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {

@@ -9,6 +9,7 @@ use ::mio::net::{UnixDatagram, UnixListener, UnixStream};
 use ::mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use super::adopt::StdSocket;
 use crate::net::{Endpoint, Shutdown};
 
 /// A listening, connected or datagram socket.
@@ -73,6 +74,26 @@ impl Socket {
             Self::Udp(s) => s.register(registry, token, Interest::READABLE),
             #[cfg(unix)]
             Self::UnixDatagram(s) => s.register(registry, token, Interest::READABLE),
+        }
+    }
+
+    /// Takes a stream out of its poll: it may go to another one.
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::TcpStream(s) => s.deregister(registry),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.deregister(registry),
+            _ => Err(invalid()),
+        }
+    }
+
+    /// A stream as the standard library has it.
+    pub(super) fn into_std(self) -> Option<StdSocket> {
+        match self {
+            Self::TcpStream(s) => Some(StdSocket::TcpStream(s.into())),
+            #[cfg(unix)]
+            Self::UnixStream(s) => Some(StdSocket::UnixStream(s.into())),
+            _ => None,
         }
     }
 
