@@ -1,0 +1,87 @@
+//! The operator, in a thread of its own with a plain socket: sets targets, and verifies what is told.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hio::doing::Fault;
+
+use crate::rig::{EVERY, STATE};
+
+/// What it saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// States that fit the one before.
+    pub(crate) states: u64,
+    /// Targets that were reached.
+    pub(crate) reached: u64,
+    pub(crate) wrong: Option<String>,
+}
+
+pub(crate) struct Operator {
+    thread: JoinHandle<std::io::Result<Seen>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Operator {
+    pub(crate) fn start(at: SocketAddr) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&over);
+        let thread = std::thread::spawn(move || operate(at, &until));
+        Self { thread, over }
+    }
+
+    /// Ends it when the loop has closed its connection.
+    pub(crate) fn stop(self) -> Result<Seen, Fault> {
+        self.over.store(true, Ordering::Relaxed);
+        let seen = self.thread.join();
+        Ok(seen.map_err(|_| Fault::msg("the operator's thread panicked"))??)
+    }
+}
+
+fn operate(at: SocketAddr, over: &AtomicBool) -> std::io::Result<Seen> {
+    let mut seen = Seen::default();
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut target = 1.0f64;
+    stream.write_all(&target.to_le_bytes())?;
+    let (mut last, mut since): (_, Option<u64>) = (None, None);
+    let mut state = [0; STATE];
+    while seen.wrong.is_none() {
+        match stream.read_exact(&mut state) {
+            Ok(()) => {}
+            Err(e) if over.load(Ordering::Relaxed) || e.kind() == ErrorKind::UnexpectedEof => break,
+            Err(e) => return Err(e),
+        }
+        let [tyme, period, told, position] = std::array::from_fn(|at| {
+            let mut number = [0; 8];
+            number.copy_from_slice(&state[at * 8..][..8]);
+            number
+        });
+        let (tyme, period) = (u64::from_le_bytes(tyme), u64::from_le_bytes(period));
+        let (told, position) = (f64::from_le_bytes(told), f64::from_le_bytes(position));
+        seen.states += 1;
+        if last.is_some_and(|(t, p)| period != p + EVERY || tyme < t + EVERY * 1_000_000) {
+            seen.wrong = Some(format!("period {period} at {tyme} ns follows {last:?}"));
+        }
+        last = Some((tyme, period));
+        if told != target {
+            continue; // it is on its way
+        }
+        if period - *since.get_or_insert(period) < 700 {
+            continue;
+        }
+        if (position - target).abs() > 0.02 {
+            seen.wrong = Some(format!("at {position}, not at {target}"));
+        }
+        seen.reached += 1;
+        target = -target;
+        since = None;
+        stream.write_all(&target.to_le_bytes())?;
+    }
+    Ok(seen)
+}
