@@ -1,0 +1,202 @@
+//! A loop of 1 kHz: how late its periods begin, beside a bare loop around `clock_nanosleep`.
+
+use std::time::Duration;
+
+use hio::doing::prelude::*;
+use hio::doing::{Overrun, Turn, Wake};
+use hio::net::MioNet;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::thread::clock_nanosleep_absolute;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::Scale;
+use crate::table::{Goal, Row, Table};
+
+const PERIOD: Duration = Duration::from_millis(1);
+/// Periods of one kind before it is the next one's turn: what the machine is up to hits all of them.
+const TURN: usize = 100;
+
+pub(crate) fn run(table: &mut Table, scale: Scale) {
+    let rounds = scale.rounds();
+    let turns = if scale.quick() { 3 } else { 20 };
+    let figures: Result<Vec<Round>, Fault> = (0..rounds).map(|_| round(turns)).collect();
+    let rounds = match figures {
+        Ok(rounds) => rounds,
+        Err(why) => return table.note("a loop of 1 kHz", &why.to_string()),
+    };
+    let column = |of: fn(&Round) -> f64| rounds.iter().map(of).collect::<Vec<_>>();
+    let bare = column(|r| r.bare);
+    for (what, late) in [
+        ("sleeping", column(|r| r.sleeping)),
+        ("waiting for sockets, too, by ppoll", column(|r| r.polling)),
+        (
+            "waiting in epoll, by whole milliseconds",
+            column(|r| r.epoll),
+        ),
+    ] {
+        table.row(Row {
+            what: &format!("1 kHz loop, {what} (floor: bare clock_nanosleep): late by, p99.9"),
+            unit: "µs",
+            floor: &bare,
+            hio: &late,
+            ..Row::default()
+        });
+    }
+    for (what, of) in [
+        (
+            "sleeping",
+            (|r: &Round| r.sleeping - r.bare) as fn(&Round) -> f64,
+        ),
+        ("by ppoll", |r| r.polling - r.bare),
+        ("from waking up to the doer", |r| r.inside),
+    ] {
+        table.row(Row {
+            what: &format!("1 kHz loop: hio's share of that, {what}, p99.9"),
+            unit: "µs",
+            hio: &column(of),
+            goal: Goal::Figure(20.0),
+            ..Row::default()
+        });
+    }
+}
+
+/// Microseconds that 99.9 % of the periods do not exceed.
+struct Round {
+    bare: f64,
+    sleeping: f64,
+    polling: f64,
+    epoll: f64,
+    /// From the end of the sleep to the doer.
+    inside: f64,
+}
+
+fn round(turns: usize) -> Result<Round, Fault> {
+    let room = || Vec::with_capacity(turns * TURN);
+    let (mut bare, mut inside) = (room(), room());
+    let mut sleeping = Loop::new(Wait::Sleep)?;
+    let mut polling = Loop::new(Wait::Poll)?;
+    let mut epoll = Loop::new(Wait::Epoll)?;
+    for _ in 0..turns {
+        bare_loop(&mut bare)?;
+        sleeping.run()?;
+        polling.run()?;
+        epoll.run()?;
+    }
+    inside.append(&mut sleeping.doist.app.inside);
+    Ok(Round {
+        bare: p999(bare),
+        sleeping: p999(sleeping.doist.app.late),
+        polling: p999(polling.doist.app.late),
+        epoll: p999(epoll.doist.app.late),
+        inside: p999(inside),
+    })
+}
+
+fn p999(mut nanos: Vec<u64>) -> f64 {
+    nanos.sort_unstable();
+    let at = (nanos.len() * 999).div_ceil(1000).saturating_sub(1);
+    nanos.get(at).map_or(f64::NAN, |&n| n as f64 / 1e3)
+}
+
+/// The floor: sleeps until the next period, looks at the clock.
+fn bare_loop(late: &mut Vec<u64>) -> Result<(), Fault> {
+    let clock = || nanos_of(clock_gettime(ClockId::Monotonic));
+    let mut due = clock();
+    for _ in 0..TURN {
+        due += PERIOD.as_nanos() as u64;
+        let until = Timespec {
+            tv_sec: (due / 1_000_000_000) as i64,
+            tv_nsec: (due % 1_000_000_000) as i64,
+        };
+        clock_nanosleep_absolute(ClockId::Monotonic, &until)?;
+        late.push(clock().saturating_sub(due));
+    }
+    Ok(())
+}
+
+fn nanos_of(time: Timespec) -> u64 {
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    Sleep,
+    Poll,
+    Epoll,
+}
+
+/// What the loop's doer is lent.
+#[derive(Default)]
+struct Rig {
+    due: Tyme,
+    woken: Tyme,
+    late: Vec<u64>,
+    inside: Vec<u64>,
+}
+
+struct Loop {
+    doist: Doist<Rig>,
+    net: MioNet,
+    wait: Wait,
+}
+
+impl Loop {
+    fn new(wait: Wait) -> Result<Self, Fault> {
+        let mut net = MioNet::new()?;
+        if wait == Wait::Poll {
+            net = net.with_waiter(|fd, time| {
+                let time = time.map(|time| Timespec {
+                    tv_sec: time.as_secs() as i64,
+                    tv_nsec: time.subsec_nanos().into(),
+                });
+                poll(
+                    &mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)],
+                    time.as_ref(),
+                )?;
+                Ok(())
+            });
+        }
+        let wake = if wait == Wait::Sleep {
+            Wake::OnTick
+        } else {
+            Wake::Now
+        };
+        let mut doist = Doist::new(Rig::default())
+            .with_tock(PERIOD)
+            .with_overrun(Overrun::Skip)
+            .with_wake(wake);
+        doist.add(doify(|_tyme, cx: &mut Cx<'_, Rig>| {
+            let (now, rig) = (cx.net.now(), &mut *cx.app);
+            if rig.due > Tyme::ZERO {
+                rig.late.push((now - rig.due).as_nanos() as u64);
+                rig.inside.push((now - rig.woken).as_nanos() as u64);
+            }
+            Ok(Again)
+        }));
+        doist.enter(&mut net)?;
+        Ok(Self { doist, net, wait })
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the loop's own sleep is measured"
+    )]
+    fn run(&mut self) -> Result<(), Fault> {
+        let Self { doist, net, wait } = self;
+        // The others had their turn: the rhythm is found again first.
+        doist.app.due = Tyme::ZERO;
+        for _ in 0..=TURN {
+            match doist.turn(net)? {
+                Turn::Ended(_) => return Err(Fault::msg("the loop ended")),
+                Turn::Sleep(until) => {
+                    match wait {
+                        Wait::Sleep => std::thread::sleep(until - net.now()),
+                        Wait::Poll | Wait::Epoll => net.poll(until)?,
+                    }
+                    (doist.app.due, doist.app.woken) = (until, net.now());
+                }
+            }
+        }
+        Ok(())
+    }
+}
