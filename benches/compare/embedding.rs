@@ -55,15 +55,17 @@ fn frames(table: &mut Table, scale: Scale) -> Result<(), String> {
         goal: Goal::Figure(0.0),
         ..Row::default()
     });
-    let (mut bare, mut hio) = (Vec::new(), Vec::new());
+    let (mut bare, mut again, mut hio) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..scale.rounds() {
         bare.push(look()?);
         hio.push(world.idle_frame()?);
+        again.push(look()?);
     }
     table.row(Row {
         what: "a frame with nothing to do, 100 TLS peers (floor: a look at epoll and the clock)",
         unit: "ns",
         floor: &bare,
+        again: &again,
         hio: &hio,
         goal: Goal::Figure(2_000.0),
         ..Row::default()

@@ -125,7 +125,7 @@ impl Telemetry {
         }
         // Who does not read is left out, and closed in time by the server's limits.
         for &id in &rig.operators {
-            drop(rig.server.transmit_ix(id, &state));
+            let _ = rig.server.transmit_ix(id, &state);
         }
     }
 }

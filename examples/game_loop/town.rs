@@ -24,7 +24,10 @@ pub(crate) struct Town {
     net: NullNet,
     dwellers: usize,
     budget: usize,
+    /// Passes that are complete.
     pub(crate) passes: u64,
+    /// Another one was begun.
+    cut: bool,
 }
 
 impl Town {
@@ -36,6 +39,7 @@ impl Town {
             dwellers,
             budget,
             passes: 0,
+            cut: false,
         };
         for _ in 0..dwellers {
             town.doist.add(Dweller(0));
@@ -48,17 +52,16 @@ impl Town {
     /// frame in every run, on every machine.
     pub(crate) fn frame(&mut self) -> Result<(), Fault> {
         let budget = Budget::doers(self.budget);
-        if self.doist.recur_within(&mut self.net, budget)? == Step::More {
-            self.passes += 1;
-        }
+        let step = self.doist.recur_within(&mut self.net, budget)?;
+        self.cut = step == Step::Cut;
+        self.passes += u64::from(!self.cut);
         Ok(())
     }
 
     /// Whether as many passes in one piece each come to the same.
     pub(crate) fn is_as_if_unsliced(mut self) -> Result<bool, Fault> {
-        let passes = self.passes;
-        while self.passes == passes && passes > 0 {
-            self.frame()?; // the pass that was begun
+        while self.cut {
+            self.frame()?;
         }
         let mut whole = Self::new(self.dwellers, self.dwellers)?;
         while whole.passes < self.passes {
