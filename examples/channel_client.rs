@@ -19,12 +19,14 @@ mod common;
 #[path = "channel/options.rs"]
 mod options;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use caller::{Caller, Checks};
 use common::Usage;
 use hio::doing::Fault;
+use hio::net::{MioNet, Net};
 use hio::proto::channel::{Channel, Json, Patience, Value};
 use options::Options;
 
@@ -38,6 +40,7 @@ Makes requests of aiomas' kind and checks the answers.
     --codec CODEC       json or msgpack: the same as the server's
     --requests N        requests of the part with many at once (default: 200)
     --concurrency K     how many of them at once (default: 16)
+    --longest B         bytes of the longest text (default: 1048576)
     --tls               speak TLS; needs --ca
     --ca PEM            who may vouch for the server
     --name HOST         the name that the server's certificate must have (default: the dialled one)
@@ -49,42 +52,57 @@ Prints one JSON line with ok, checks, failures, requests and seconds.";
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("channel_client", HELP, Options::read("ca", true), call)
+    let options = options(lexopt::Parser::from_env());
+    common::run("channel_client", HELP, options, |options| {
+        call(&options, &mut MioNet::new()?, &mut io::stdout())
+    })
 }
 
-fn call(options: Options) -> Result<(), Fault> {
+/// Reads a command line.
+pub(crate) fn options(args: lexopt::Parser) -> Result<Options, Usage> {
+    Options::read(args, "ca", true)
+}
+
+/// Calls, and writes how it went.
+pub(crate) fn call(options: &Options, net: &mut dyn Net, out: &mut dyn Write) -> Result<(), Fault> {
     let mut checks = Checks::default();
-    let mut caller = Caller::open(channel(&options)?, options.rpc)?;
-    let start = caller.now();
+    let start = net.now();
+    let mut caller = Caller::open(channel(options)?, options.rpc, net)?;
     let mut requests = options.requests as u64;
     let done = match options.rpc {
         true => calls::call(&mut caller, &mut checks, options.requests),
         false => {
-            let bytes = options.codec.as_deref() == Some("msgpack");
-            let (n, k) = (options.requests, options.concurrency);
-            let done = checks::call(&mut caller, &mut checks, n, k, bytes);
+            let done = checks::call(&mut caller, &mut checks, options);
             done.map(|sent| requests = sent)
-                .and_then(|()| checks::loss(channel(&options)?, &mut checks))
         }
     };
-    let took = caller.now() - start;
-    if let Err(why) = &done {
-        checks.check(false, || why.to_string());
-    }
     let info = caller.channel().extra_info();
     let (peer, cipher) = (info.by_key("peername"), info.by_key("cipher"));
     caller.close()?;
-    report(&options, &checks, requests, took, [peer, cipher])
+    let done = match options.rpc {
+        true => done,
+        false => done.and_then(|()| checks::loss(channel(options)?, &mut checks, net)),
+    };
+    if let Err(why) = &done {
+        checks.check(false, || why.to_string());
+    }
+    let took = net.now() - start;
+    let line = report(options, &checks, requests, took, [peer, cipher])?;
+    common::say_to(out, line)?;
+    match checks.failures.len() {
+        0 => Ok(()),
+        n => Err(Fault::msg(format!("{n} checks failed"))),
+    }
 }
 
-/// The JSON line, and an error when a check failed.
+/// The JSON line.
 fn report(
     options: &Options,
     checks: &Checks,
     requests: u64,
     took: Duration,
     [peer, cipher]: [Option<Value>; 2],
-) -> Result<(), Fault> {
+) -> Result<String, Fault> {
     let failures = checks.failures.iter().take(10).map(|f| f.as_str().into());
     let line = Value::map([
         ("ok", checks.failures.is_empty().into()),
@@ -102,11 +120,7 @@ fn report(
     ]);
     let mut text = Vec::new();
     Json::encode_value(&line, 16, &mut text)?;
-    common::say(String::from_utf8(text)?)?;
-    match checks.failures.len() {
-        0 => Ok(()),
-        n => Err(Fault::msg(format!("{n} checks failed"))),
-    }
+    Ok(String::from_utf8(text)?)
 }
 
 fn channel(options: &Options) -> Result<Channel, Fault> {

@@ -59,7 +59,7 @@ struct Peer {
 }
 
 /// Serves the requests that `aiomas_peer.py call` makes.
-struct Answerer {
+pub(crate) struct Answerer {
     server: ChannelServer,
     desk: Desk,
 }
@@ -194,7 +194,7 @@ impl Doer for Answerer {
 }
 
 /// Serves calls of functions by path.
-struct Caller {
+pub(crate) struct Caller {
     server: RpcServer<Later>,
     later: Later,
 }
@@ -218,16 +218,13 @@ impl Doer for Caller {
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run(
-        "channel_server",
-        HELP,
-        Options::read("client-ca", false).and_then(server),
-        serve,
-    )
+    let asked = asked(lexopt::Parser::from_env());
+    common::run("channel_server", HELP, asked, serve)
 }
 
-/// The server that the command line asks for, and whether it serves calls.
-fn server(options: Options) -> Result<(ChannelServer, bool), Usage> {
+/// The server that a command line asks for, and whether it serves calls.
+pub(crate) fn asked(args: lexopt::Parser) -> Result<(ChannelServer, bool), Usage> {
+    let options = Options::read(args, "client-ca", false)?;
     let config = options.config()?;
     let at = options.at.clone().ok_or(Usage::Help)?;
     let mut server = ChannelServer::bind(at, &config).map_err(Usage::wrong)?;
@@ -238,36 +235,41 @@ fn server(options: Options) -> Result<(ChannelServer, bool), Usage> {
 }
 
 fn serve((server, rpc): (ChannelServer, bool)) -> Result<(), Fault> {
-    let mut net = MioNet::new()?;
+    match rpc {
+        true => run(calls(server), |doer| &doer.server.channels),
+        false => run(answers(server), |doer| &doer.server),
+    }
+}
+
+/// The doers that answer requests.
+pub(crate) fn answers(server: ChannelServer) -> (Doist, Id<Answerer>) {
     let mut doist = Doist::new(());
-    let at = match rpc {
-        true => {
-            let server = RpcServer::new(server, service::root());
-            let id = doist.named("calls").add(Caller {
-                server,
-                later: Later::default(),
-            });
-            doist.named("signals").add(SignalDoer::new(&mut net)?);
-            doist.enter(&mut net)?;
-            doist
-                .get(id)
-                .and_then(|doer| listens(&doer.server.channels))
-        }
-        false => {
-            let desk = Desk::default();
-            let id = doist.named("answers").add(Answerer { server, desk });
-            doist.named("signals").add(SignalDoer::new(&mut net)?);
-            doist.enter(&mut net)?;
-            doist.get(id).and_then(|doer| listens(&doer.server))
-        }
-    };
-    if let Some(at) = at {
+    let desk = Desk::default();
+    let id = doist.named("answers").add(Answerer { server, desk });
+    (doist, id)
+}
+
+/// The doers that serve calls.
+pub(crate) fn calls(server: ChannelServer) -> (Doist, Id<Caller>) {
+    let mut doist = Doist::new(());
+    let server = RpcServer::new(server, service::root());
+    let later = Later::default();
+    let id = doist.named("calls").add(Caller { server, later });
+    (doist, id)
+}
+
+fn run<D: Doer + 'static>(
+    (mut doist, id): (Doist, Id<D>),
+    channels: fn(&D) -> &ChannelServer,
+) -> Result<(), Fault> {
+    let mut net = MioNet::new()?;
+    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    doist.enter(&mut net)?;
+    let listens = doist.get(id).and_then(|doer| channels(doer).server());
+    if let Some(server) = listens {
+        let at = common::plain(server.ha());
         common::say(format_args!("listening on {at}"))?;
     }
     doist.run(&mut net)?;
     Ok(())
-}
-
-fn listens(server: &ChannelServer) -> Option<String> {
-    server.server().map(|server| common::plain(server.ha()))
 }

@@ -10,9 +10,9 @@
 
 mod common;
 #[path = "communicator/echo.rs"]
-mod echo;
+pub(crate) mod echo;
 #[path = "communicator/options.rs"]
-mod options;
+pub(crate) mod options;
 #[path = "communicator/send.rs"]
 mod send;
 #[path = "communicator/send_pool.rs"]
@@ -20,9 +20,11 @@ mod send_pool;
 #[path = "communicator/talk.rs"]
 mod talk;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use hio::doing::Fault;
+use hio::net::{MioNet, Net, ResolverOptions};
 use options::{Mode, Options};
 
 const HELP: &str = "\
@@ -41,18 +43,35 @@ send sends packets to the first peer, each of which must come back.
     --tls DIR               mutual TLS, with DIR/ME.pem, DIR/ME.key, DIR/NAME.pem and DIR/ca.pem
     --me NAME               who we are among those; default bob for echo, alice for send
     --count N               send: packets at the same time; default 50
+    --kinds N               send --pool: objects of so many kinds; default all 24
     --sizes A,B,...         send: bytes of packets one after the other; default 0 to 8 MiB";
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("communicator", HELP, Options::read(), run)
+    common::run(
+        "communicator",
+        HELP,
+        Options::read(lexopt::Parser::from_env()),
+        run,
+    )
 }
 
 fn run(options: Options) -> Result<(), Fault> {
     match (options.mode, options.pool) {
-        (Mode::Echo, false) => echo::packets(&options),
-        (Mode::Echo, true) => echo::objects(&options),
-        (Mode::Send, false) => send::run(&options),
-        (Mode::Send, true) => send_pool::run(&options),
+        (Mode::Echo, false) => echo::serve(echo::packets(&options)?),
+        (Mode::Echo, true) => echo::serve(echo::objects(&options)?),
+        (Mode::Send, _) => {
+            let mut net = MioNet::new()?;
+            net.start_resolver(ResolverOptions::default())?;
+            send(&options, &mut net, &mut io::stdout())
+        }
+    }
+}
+
+/// Sends, and writes how it went.
+pub(crate) fn send(options: &Options, net: &mut dyn Net, out: &mut dyn Write) -> Result<(), Fault> {
+    match options.pool {
+        false => send::run(options, net, out),
+        true => send_pool::run(options, net, out),
     }
 }

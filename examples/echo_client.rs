@@ -10,6 +10,7 @@
 
 mod common;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use common::Usage;
 use hio::doing::prelude::*;
 use hio::link::tls::ClientTls;
 use hio::link::{Client, Limits, TxError};
-use hio::net::{ConnectOptions, Endpoint, MioNet, ResolverOptions};
+use hio::net::{ConnectOptions, Endpoint, MioNet, Net, ResolverOptions};
 use lexopt::prelude::*;
 
 const HELP: &str = "\
@@ -44,12 +45,12 @@ seconds and rate (messages a second).";
 const SIZE_MAX: usize = 1 << 30;
 
 /// What the command line asks for.
-struct Options {
+pub(crate) struct Options {
     to: Endpoint,
     conns: u64,
     count: u64,
     size: usize,
-    tls: Option<ClientTls>,
+    pub(crate) tls: Option<ClientTls>,
 }
 
 /// How it goes: the state that all callers share.
@@ -154,12 +155,16 @@ impl Doer<Totals> for Caller {
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("echo_client", HELP, options(), call)
+    let options = options(lexopt::Parser::from_env());
+    common::run("echo_client", HELP, options, |options| {
+        // A thread looks names up, if the address is one that needs it.
+        let mut net = MioNet::new()?.with_resolver(ResolverOptions::default())?;
+        call(options, &mut net, &mut io::stdout())
+    })
 }
 
-fn call(options: Options) -> Result<(), Fault> {
-    // A thread looks names up, if the address is one that needs it.
-    let mut net = MioNet::new()?.with_resolver(ResolverOptions::default())?;
+/// Calls, and writes how it went.
+pub(crate) fn call(options: Options, net: &mut dyn Net, out: &mut dyn Write) -> Result<(), Fault> {
     let mut doist = Doist::new(Totals::default());
     for number in 0..options.conns {
         let to = options.to.clone();
@@ -179,21 +184,24 @@ fn call(options: Options) -> Result<(), Fault> {
         });
     }
     let start = net.now();
-    doist.run(&mut net)?;
-    report(&doist.app, net.now() - start)
+    doist.run(net)?;
+    report(&doist.app, net.now() - start, out)
 }
 
 /// The JSON line, and an error when something was wrong.
-fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
+fn report(t: &Totals, took: Duration, out: &mut dyn Write) -> Result<(), Fault> {
     let seconds = took.as_secs_f64();
-    common::say(format_args!(
-        "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}}}",
-        t.messages,
-        t.bytes,
-        t.mismatches,
-        t.lost,
-        t.messages as f64 / seconds.max(1e-9),
-    ))?;
+    common::say_to(
+        out,
+        format_args!(
+            "{{\"messages\":{},\"bytes\":{},\"mismatches\":{},\"lost\":{},\"seconds\":{seconds:.6},\"rate\":{:.1}}}",
+            t.messages,
+            t.bytes,
+            t.mismatches,
+            t.lost,
+            t.messages as f64 / seconds.max(1e-9),
+        ),
+    )?;
     match (t.mismatches, t.lost) {
         (0, 0) => Ok(()),
         (0, lost) => Err(Fault::msg(format!("{lost} connections were lost"))),
@@ -201,10 +209,10 @@ fn report(t: &Totals, took: Duration) -> Result<(), Fault> {
     }
 }
 
-fn options() -> Result<Options, Usage> {
+/// Reads a command line.
+pub(crate) fn options(mut args: lexopt::Parser) -> Result<Options, Usage> {
     let (mut to, mut conns, mut count, mut size) = (None, 1, 1, 64);
     let (mut wanted, mut tls) = (false, Tls::default());
-    let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("addr") => common::once(&mut to, common::tcp(&args.value()?)?)?,

@@ -51,7 +51,7 @@ Echoes what its clients send.
 pub(crate) struct Options {
     at: Endpoint,
     limits: Limits,
-    tls: Option<ServerTls>,
+    pub(crate) tls: Option<ServerTls>,
     record: Option<PathBuf>,
     /// What enters beside the net goes through it.
     tape: Tape,
@@ -74,7 +74,8 @@ fn serve(options: Options) -> Result<(), Fault> {
 }
 
 fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
-    let (mut doist, echo) = doist(options, net)?;
+    let (mut doist, echo) = doist(options);
+    doist.named("signals").add(SignalDoer::new(net)?);
     doist.enter(net)?;
     if let Some(echo) = doist.get(echo) {
         let at = common::plain(echo.server().ha());
@@ -85,10 +86,7 @@ fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
 }
 
 /// The server's doers; the example `replay` runs the same.
-pub(crate) fn doist(
-    options: Options,
-    net: &mut dyn Net,
-) -> Result<(Doist, Id<EchoServerDoer>), Fault> {
+pub(crate) fn doist(options: Options) -> (Doist, Id<EchoServerDoer>) {
     let mut doist = Doist::new(());
     if let Some(doer) = options.logs.doer() {
         doist.add(doer);
@@ -97,8 +95,7 @@ pub(crate) fn doist(
     server.set_tls(options.tls);
     options.logs.of_server(&mut server);
     let echo = doist.named("echo").add(EchoServerDoer::new(server));
-    doist.named("signals").add(SignalDoer::new(net)?);
-    Ok((doist, echo))
+    (doist, echo)
 }
 
 /// Reads a command line.

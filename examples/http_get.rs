@@ -19,7 +19,7 @@ use common::Usage;
 use hio::doers::HttpClientDoer;
 use hio::doing::prelude::*;
 use hio::link::tls::ClientTls;
-use hio::net::{MioNet, ResolverOptions};
+use hio::net::{MioNet, Net, ResolverOptions};
 use hio::proto::http::{Ask, AskEvent, Dialling, HttpClient, Outgoing, PoolLimits, ResponseHead};
 use http::header::HeaderName;
 use http::{HeaderValue, Method, Uri};
@@ -41,18 +41,26 @@ Gives up after 60 seconds in all.";
 const ALL: Duration = Duration::from_secs(60);
 
 /// What the command line asks for.
-struct Options {
+pub(crate) struct Options {
     ask: Ask,
-    tls: Option<ClientTls>,
+    pub(crate) tls: Option<ClientTls>,
 }
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("http_get", HELP, options(), fetch)
+    let options = options(lexopt::Parser::from_env());
+    common::run("http_get", HELP, options, |options| {
+        let mut net = MioNet::new()?.with_resolver(ResolverOptions::default())?;
+        fetch(options, &mut net, Box::new(io::stdout()))
+    })
 }
 
-fn fetch(options: Options) -> Result<(), Fault> {
-    let mut net = MioNet::new()?.with_resolver(ResolverOptions::default())?;
+/// Asks, and writes the body of the response.
+pub(crate) fn fetch(
+    options: Options,
+    net: &mut dyn Net,
+    mut out: Box<dyn Write + Send>,
+) -> Result<(), Fault> {
     let dialling = Dialling {
         tls: options.tls,
         ..Dialling::default()
@@ -65,7 +73,7 @@ fn fetch(options: Options) -> Result<(), Fault> {
             cx.app.ask(tyme, ask);
             cx.ask.wake(client);
         }
-        match print(cx.app)? {
+        match print(cx.app, &mut *out)? {
             true => cx.ask.stop(),
             false => {
                 // What was taken makes room for more.
@@ -77,14 +85,13 @@ fn fetch(options: Options) -> Result<(), Fault> {
     }));
     let _ = printer;
     doist.set_tock(Duration::from_millis(5));
-    doist.run(&mut net)?;
+    doist.run(net)?;
     Ok(())
 }
 
 /// Prints what has come. Says whether that was all.
-fn print(client: &mut HttpClient) -> Result<bool, Fault> {
+fn print(client: &mut HttpClient, out: &mut dyn Write) -> Result<bool, Fault> {
     let events: Vec<AskEvent> = client.events().collect();
-    let mut out = io::stdout().lock();
     for event in events {
         match event {
             AskEvent::Head(_, head) => show(&head)?,
@@ -110,10 +117,10 @@ fn show(head: &ResponseHead) -> io::Result<()> {
     writeln!(err)
 }
 
-fn options() -> Result<Options, Usage> {
+/// Reads a command line.
+pub(crate) fn options(mut args: lexopt::Parser) -> Result<Options, Usage> {
     let (mut url, mut ca, mut method) = (None::<Uri>, None::<PathBuf>, None::<Method>);
     let (mut data, mut headers) = (None::<Vec<u8>>, Vec::new());
-    let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Value(text) if url.is_none() => {

@@ -47,20 +47,34 @@ const ECHO_MAX: usize = 64 * 1024 * 1024;
 const BEAT: Duration = Duration::from_secs(1);
 
 /// What the command line asks for.
-struct Options {
+pub(crate) struct Options {
     at: Endpoint,
-    tls: Option<ServerTls>,
+    pub(crate) tls: Option<ServerTls>,
     files: Option<Files>,
     requests_max: Option<u64>,
 }
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("http_server", HELP, options(), serve)
+    let options = options(lexopt::Parser::from_env());
+    common::run("http_server", HELP, options, serve)
 }
 
 fn serve(options: Options) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
+    let (mut doist, web) = doist(options);
+    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    doist.enter(&mut net)?;
+    if let Some(web) = doist.get(web) {
+        let at = common::plain(web.server.server().ha());
+        common::say(format_args!("listening on {at}"))?;
+    }
+    doist.run(&mut net)?;
+    Ok(())
+}
+
+/// The server's doers.
+pub(crate) fn doist(options: Options) -> (Doist, Id<Web>) {
     let mut links = Server::new(options.at, ListenOptions::default(), Limits::default());
     links.set_tls(options.tls);
     let limits = HttpLimits {
@@ -72,7 +86,6 @@ fn serve(options: Options) -> Result<(), Fault> {
         server = server.with_log(told);
     }
     let mut doist = Doist::new(());
-    let signals = SignalDoer::new(&mut net)?;
     let web = doist.named("web").add(Web {
         server,
         site: Site {
@@ -84,14 +97,7 @@ fn serve(options: Options) -> Result<(), Fault> {
         beat: Tyme::ZERO,
         beats: 0,
     });
-    doist.named("signals").add(signals);
-    doist.enter(&mut net)?;
-    if let Some(web) = doist.get(web) {
-        let at = common::plain(web.server.server().ha());
-        common::say(format_args!("listening on {at}"))?;
-    }
-    doist.run(&mut net)?;
-    Ok(())
+    (doist, web)
 }
 
 /// A line of the access log.
@@ -140,7 +146,7 @@ impl Handler for Site {
 }
 
 /// Serves, and sends the events.
-struct Web {
+pub(crate) struct Web {
     server: HttpServer,
     site: Site,
     requests_max: u64,
@@ -218,10 +224,10 @@ impl Web {
     }
 }
 
-fn options() -> Result<Options, Usage> {
+/// Reads a command line.
+pub(crate) fn options(mut args: lexopt::Parser) -> Result<Options, Usage> {
     let (mut at, mut wanted, mut files, mut requests_max) = (None, false, None, None);
     let (mut cert, mut key) = (None::<PathBuf>, None::<PathBuf>);
-    let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("addr") => common::once(&mut at, common::tcp(&args.value()?)?)?,

@@ -12,7 +12,7 @@
 
 #[path = "echo_server.rs"]
 #[expect(dead_code, reason = "its main and its recording are of no use here")]
-mod echo_server;
+pub(crate) mod echo_server;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use echo_server::common::{self, Usage};
+use hio::doers::SignalDoer;
 use hio::doing::{DoerId, Fault};
 use hio::net::{RecordedRun, Replay, ReplayEnd, Tape};
 use lexopt::prelude::*;
@@ -39,21 +40,25 @@ struct Options {
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("replay", HELP, options(), |options| match options.print {
-        true => print(&options),
-        false => replay(&options),
+    common::run("replay", HELP, options(), |options| {
+        let recording = RecordedRun::open(File::open(&options.file)?)?;
+        match options.print {
+            true => print(recording, &mut io::BufWriter::new(io::stdout().lock())),
+            false => replay(recording, &mut io::stdout()),
+        }
     })
 }
 
-fn replay(options: &Options) -> Result<(), Fault> {
-    let recording = open(options)?;
+/// Runs it again, and writes the hash.
+pub(crate) fn replay(recording: RecordedRun, out: &mut dyn Write) -> Result<(), Fault> {
     let tape = Tape::replaying();
     let args: Vec<String> = recording.about().lines().map(str::to_owned).collect();
     let mut net = Replay::new(recording)?.with_tape(&tape);
     let args = lexopt::Parser::from_args(args);
     let server = echo_server::options(args, tape)
         .map_err(|_| Fault::msg("not the recording of an echo_server"))?;
-    let (mut doist, _) = echo_server::doist(server, &mut net)?;
+    let (mut doist, _) = echo_server::doist(server);
+    doist.named("signals").add(SignalDoer::new(&mut net)?);
     let stop = doist.stop_handle();
     net = net.on_stop(move || stop.stop());
     let ran = doist.run(&mut net);
@@ -71,12 +76,11 @@ fn replay(options: &Options) -> Result<(), Fault> {
         ReplayEnd::Complete => ran.map(|_| ()),
         _ => Ok(()),
     };
-    told.and(common::say(net.hash()).map_err(Fault::from))
+    told.and(common::say_to(out, net.hash()).map_err(Fault::from))
 }
 
-fn print(options: &Options) -> Result<(), Fault> {
-    let mut recording = open(options)?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
+/// Lists it.
+pub(crate) fn print(mut recording: RecordedRun, out: &mut dyn Write) -> Result<(), Fault> {
     for arg in recording.about().lines() {
         writeln!(out, "# {arg}")?;
     }
@@ -87,10 +91,6 @@ fn print(options: &Options) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-fn open(options: &Options) -> Result<RecordedRun, Fault> {
-    Ok(RecordedRun::open(File::open(&options.file)?)?)
 }
 
 fn options() -> Result<Options, Usage> {

@@ -113,13 +113,5 @@ pub mod sim;
 pub mod tyme;
 pub mod wire;
 
-/// The programs on the pages are programs.
 #[cfg(doctest)]
-mod pages {
-    #[doc = include_str!("../README.md")]
-    struct Readme;
-    #[doc = include_str!("../docs/streams.md")]
-    struct Streams;
-    #[doc = include_str!("../docs/from-hio.md")]
-    struct FromHio;
-}
+mod pages;

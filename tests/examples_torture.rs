@@ -1,17 +1,54 @@
-//! Goal: whichever call to the net fails, and however, the programs of the echo examples and of
-//! the tour go on: nothing panics, no listener is lost, nothing leaks, and all in bounded time.
-//! And a pass in slices is the whole one.
-//! Method: their doers on stations of a simulated world, driven by hand through a net in which the
-//! k-th call of a kind fails, for every k that is reached; and `sim_cluster` by a host that ticks.
+//! Goal: whichever call to the net fails, and however, the example programs go on: nothing panics,
+//! no listener is lost, nothing leaks, and all in bounded time; a program that cannot do its work
+//! says why. And a pass in slices is the whole one.
+//! Method: whole programs on stations of a simulated world, through a net in which the k-th call of
+//! a kind fails, for every k that is reached, with TLS and without; `sim_cluster` by a host that
+//! ticks; and `replay` with what was recorded of such runs.
+#![expect(
+    clippy::duplicate_mod,
+    reason = "each example has its own copy of what they share"
+)]
 
 #[path = "../examples/tour/cast.rs"]
 #[expect(dead_code, reason = "the example uses the rest")]
 mod cast;
+#[path = "../examples/channel_client.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod channel_client;
+#[path = "../examples/channel_server.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod channel_server;
+#[path = "examples_torture/channels.rs"]
+mod channels;
+#[path = "../examples/communicator.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod communicator;
+#[path = "../examples/echo_client.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod echo_client;
 #[path = "support/failing.rs"]
 mod failing;
+#[path = "../examples/http_get.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod http_get;
+#[path = "../examples/http_server.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod http_server;
+#[path = "examples_torture/programs.rs"]
+mod programs;
+#[path = "../examples/raw_http.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod raw_http;
+#[path = "../examples/replay.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod replay;
+#[path = "examples_torture/replays.rs"]
+mod replays;
 #[path = "../examples/sim_cluster/mod.rs"]
 #[expect(dead_code, reason = "the example uses the rest")]
 mod sim_cluster;
+#[path = "support/whole.rs"]
+mod whole;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hio::doing::Fault;
-use hio::net::{MioNet, Net, Owner};
+use hio::net::{Net, Owner};
 use hio::proto::channel::rpc::{Outcome, RpcClient, Service};
 use hio::proto::channel::{Channel, ChannelError, ChannelEvent, RequestId, Value};
 use hio::tyme::Tyme;
@@ -44,8 +44,8 @@ impl Checks {
     }
 }
 
-pub(crate) struct Caller {
-    net: MioNet,
+pub(crate) struct Caller<'a> {
+    net: &'a mut dyn Net,
     client: RpcClient<()>,
     rpc: bool,
     answers: BTreeMap<RequestId, Answer>,
@@ -56,16 +56,15 @@ pub(crate) struct Caller {
     lost: bool,
 }
 
-impl Caller {
+impl<'a> Caller<'a> {
     /// Connects.
-    pub(crate) fn open(channel: Channel, rpc: bool) -> Result<Self, Fault> {
-        let mut net = MioNet::new()?;
+    pub(crate) fn open(channel: Channel, rpc: bool, net: &'a mut dyn Net) -> Result<Self, Fault> {
         let service = Service::<()>::new("peer.Callee").expose("twice", |(), call| {
             let [x] = call.bind([("x", None)])?;
             Ok(Value::list([x.clone(), x]))
         });
         let mut client = RpcClient::new(channel, service);
-        client.open(net.now(), &mut net, Owner(1))?;
+        client.open(net.now(), net, Owner(1))?;
         Ok(Self {
             net,
             client,
@@ -79,10 +78,6 @@ impl Caller {
 
     pub(crate) const fn channel(&mut self) -> &mut Channel {
         &mut self.client.channel
-    }
-
-    pub(crate) fn now(&mut self) -> Tyme {
-        self.net.now()
     }
 
     /// Sends a request, to be answered within the patience of the program.
@@ -130,16 +125,16 @@ impl Caller {
     pub(crate) fn turn(&mut self) -> Result<(), Fault> {
         let mut woken = Vec::new();
         let now = self.net.now();
-        self.client.channel.service_sends(now, &mut self.net);
+        self.client.channel.service_sends(now, self.net);
         self.net.woken(&mut woken);
         let due = self.client.channel.due(now);
         self.net
             .poll(if woken.is_empty() { due } else { Tyme::ZERO })?;
         let now = self.net.now();
         if self.rpc {
-            self.client.serve(&mut (), now, &mut self.net);
+            self.client.serve(&mut (), now, self.net);
         } else {
-            self.client.channel.service(now, &mut self.net);
+            self.client.channel.service(now, self.net);
             self.serve_echo();
         }
         loop {
@@ -179,6 +174,13 @@ impl Caller {
             self.turn()?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Caller<'_> {
+    /// Whoever fails on the way breaks off.
+    fn drop(&mut self) {
+        self.client.channel.abort(self.net);
     }
 }
 

@@ -4,9 +4,13 @@ use hio::doing::Fault;
 use hio::proto::channel::Value;
 use hio::proto::channel::rpc::Proxy;
 
-use crate::caller::{Caller, Checks};
+use super::caller::{Caller, Checks};
 
-pub(crate) fn call(caller: &mut Caller, checks: &mut Checks, requests: usize) -> Result<(), Fault> {
+pub(crate) fn call(
+    caller: &mut Caller<'_>,
+    checks: &mut Checks,
+    requests: usize,
+) -> Result<(), Fault> {
     let int = Value::Int;
     for (path, args, kwargs, want) in [
         ("add", vec![int(1), int(2)], vec![], int(3)),

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 
 use hio::doing::Fault;
+use hio::net::Net;
 use hio::proto::channel::{Channel, Value};
 
-use crate::caller::{Caller, Checks};
+use super::caller::{Caller, Checks};
+use super::options::Options;
 
 /// A request: an operation and what it needs.
 fn request<const N: usize>(operation: &str, rest: [Value; N]) -> Value {
@@ -14,22 +16,22 @@ fn request<const N: usize>(operation: &str, rest: [Value; N]) -> Value {
 
 /// Everything, on one connection; then the loss of another. Gives the number of requests.
 pub(crate) fn call(
-    caller: &mut Caller,
+    caller: &mut Caller<'_>,
     checks: &mut Checks,
-    requests: usize,
-    concurrency: usize,
-    bytes: bool,
+    options: &Options,
 ) -> Result<u64, Fault> {
     let mut sent = 0;
-    for value in contents(bytes) {
+    let bytes = options.codec.as_deref() == Some("msgpack");
+    for value in contents(bytes, options.longest) {
         let got = caller.ask(&request("echo", [value.clone()]))?;
         checks.same(&got, &value, "echo");
         sent += 1;
     }
     sent += failures(caller, checks)?;
     sent += out_of_order(caller, checks)?;
-    sent += bulk(caller, checks, requests, concurrency)?;
-    for n in [0, 1, 4096, 65_535, 65_536, 1_048_576_usize] {
+    sent += bulk(caller, checks, options.requests, options.concurrency)?;
+    let sizes = [0, 1, 4096, 65_535, 65_536, 1_048_576];
+    for n in sizes.into_iter().filter(|n| *n <= options.longest) {
         let got = caller.ask(&request("size", [n.into()]))?;
         checks.same(&got, &"x".repeat(n).into(), "size");
         let got = caller.ask(&request("len", ["y".repeat(n).into()]))?;
@@ -59,7 +61,7 @@ pub(crate) fn call(
     Ok(sent)
 }
 
-fn failures(caller: &mut Caller, checks: &mut Checks) -> Result<u64, Fault> {
+fn failures(caller: &mut Caller<'_>, checks: &mut Checks) -> Result<u64, Fault> {
     for text in ["no good", "two\nlines", "\u{e9}"] {
         let got = caller.ask(&request("fail", [text.into()]))?;
         checks.fails(&got, &["Origin: ", text], "fail");
@@ -75,7 +77,7 @@ fn failures(caller: &mut Caller, checks: &mut Checks) -> Result<u64, Fault> {
     Ok(6)
 }
 
-fn out_of_order(caller: &mut Caller, checks: &mut Checks) -> Result<u64, Fault> {
+fn out_of_order(caller: &mut Caller<'_>, checks: &mut Checks) -> Result<u64, Fault> {
     let mut ids = Vec::new();
     for (i, ms) in (0..).zip([240, 160, 80, 0]) {
         ids.push(caller.send(&request("slow", [ms.into(), Value::Int(i)]))?);
@@ -96,7 +98,7 @@ fn out_of_order(caller: &mut Caller, checks: &mut Checks) -> Result<u64, Fault> 
 
 /// Many at once, of many sizes.
 fn bulk(
-    caller: &mut Caller,
+    caller: &mut Caller<'_>,
     checks: &mut Checks,
     requests: usize,
     concurrency: usize,
@@ -122,8 +124,8 @@ fn bulk(
 }
 
 /// The server drops the connection while requests wait.
-pub(crate) fn loss(channel: Channel, checks: &mut Checks) -> Result<(), Fault> {
-    let mut caller = Caller::open(channel, false)?;
+pub(crate) fn loss(channel: Channel, checks: &mut Checks, net: &mut dyn Net) -> Result<(), Fault> {
+    let mut caller = Caller::open(channel, false, net)?;
     let all = [
         request("hang", []),
         request("hang", []),
@@ -147,7 +149,7 @@ pub(crate) fn loss(channel: Channel, checks: &mut Checks) -> Result<(), Fault> {
     Ok(())
 }
 
-fn contents(bytes: bool) -> Vec<Value> {
+fn contents(bytes: bool, longest: usize) -> Vec<Value> {
     let numbers = [
         0,
         1,
@@ -185,8 +187,10 @@ fn contents(bytes: bool) -> Vec<Value> {
     all.extend(numbers.map(Value::integer));
     all.extend(floats.map(Value::Float));
     all.extend(texts.map(Value::from));
-    all.extend([31, 32, 255, 256, 65_536].map(|n| Value::Text("q".repeat(n))));
-    all.extend([row(0), row(1), row(15), row(16)]);
+    let short = |n: &usize| *n <= longest;
+    let texts = [31, 32, 255, 256, 65_536].into_iter().filter(short);
+    all.extend(texts.map(|n| Value::Text("q".repeat(n))));
+    all.extend([0, 1, 15, 16].map(row));
     all.push((0..4).fold(row(0), |inner, _| Value::list([inner])));
     all.push(Value::Map(vec![]));
     let inner = Value::map([("b", Value::list([1.into(), nested]))]);
@@ -202,6 +206,7 @@ fn contents(bytes: bool) -> Vec<Value> {
     ]));
     if bytes {
         let many = [vec![], vec![0, 255], vec![b'z'; 300], vec![128; 70_000]];
+        let many = many.into_iter().filter(|bytes| bytes.len() <= longest);
         all.extend(many.map(Value::Bytes));
         all.push(Value::map([("bin", Value::Bytes(vec![1, 2]))]));
     }

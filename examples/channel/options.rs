@@ -9,7 +9,7 @@ use hio::proto::channel::rpc::Proxy;
 use hio::proto::channel::{ChannelConfig, Json, MsgPack};
 use lexopt::prelude::*;
 
-use crate::common::{self, Usage};
+use super::common::{self, Usage};
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) rpc: bool,
     pub(crate) requests: usize,
     pub(crate) concurrency: usize,
+    /// Bytes of the longest text.
+    pub(crate) longest: usize,
     tls: bool,
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -28,13 +30,17 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads it, with the one `ca` option that this end has.
-    pub(crate) fn read(ca_option: &str, client: bool) -> Result<Self, Usage> {
+    pub(crate) fn read(
+        mut args: lexopt::Parser,
+        ca_option: &str,
+        client: bool,
+    ) -> Result<Self, Usage> {
         let mut options = Self {
             requests: 200,
             concurrency: 16,
+            longest: 1 << 20,
             ..Self::default()
         };
-        let mut args = lexopt::Parser::from_env();
         while let Some(arg) = args.next()? {
             match arg {
                 Long("addr") => common::once(&mut options.at, common::tcp(&args.value()?)?)?,
@@ -48,6 +54,7 @@ impl Options {
                 Long("name") if client => options.name = Some(args.value()?.string()?),
                 Long("requests") if client => options.requests = args.value()?.parse()?,
                 Long("concurrency") if client => options.concurrency = args.value()?.parse()?,
+                Long("longest") if client => options.longest = args.value()?.parse()?,
                 Short('h') | Long("help") => return Err(Usage::Help),
                 other => return Err(other.unexpected().into()),
             }

@@ -85,7 +85,11 @@ pub(crate) fn record<N: Net>(
 
 /// Prints a line. Unlike `println!`, it does not panic when nobody reads it.
 pub(crate) fn say(line: impl fmt::Display) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    say_to(&mut io::stdout().lock(), line)
+}
+
+/// Writes a line, to be seen at once.
+pub(crate) fn say_to(out: &mut dyn Write, line: impl fmt::Display) -> io::Result<()> {
     writeln!(out, "{line}")?;
     out.flush()
 }

@@ -10,11 +10,11 @@ use hio::proto::communicator::{
     Object, Pool, PoolEvent, Rejection,
 };
 
-use crate::common;
-use crate::options::Options;
+use super::common;
+use super::options::Options;
 
 /// Sends every packet back to its sender.
-struct PacketEcho {
+pub(crate) struct PacketEcho {
     communicator: HttpCommunicator,
     /// Packets that cannot be sent back yet: their senders wait.
     waiting: VecDeque<(DeliveryId, String, Bytes)>,
@@ -78,7 +78,7 @@ impl Doer for PacketEcho {
 }
 
 /// Sends every object back under its id with `re:` before it.
-struct ObjectEcho {
+pub(crate) struct ObjectEcho {
     pool: Pool<HttpTransport>,
     waiting: VecDeque<(String, String, Object)>,
 }
@@ -141,7 +141,11 @@ impl Doer for ObjectEcho {
 /// Services in one recur, while there is work to do at once.
 const TURNS: usize = 16;
 
-pub(crate) fn packets(options: &Options) -> Result<(), Fault> {
+/// A doer, and where it listens.
+pub(crate) type Serving<D> = (D, fn(&D) -> Option<Endpoint>);
+
+/// What sends packets back.
+pub(crate) fn packets(options: &Options) -> Result<Serving<PacketEcho>, Fault> {
     let mut communicator = options.communicator()?;
     communicator.receive_events();
     for peer in &options.peers {
@@ -151,10 +155,11 @@ pub(crate) fn packets(options: &Options) -> Result<(), Fault> {
         communicator,
         waiting: VecDeque::new(),
     };
-    serve(echo, |echo| first(echo.communicator.transport()))
+    Ok((echo, |echo| first(echo.communicator.transport())))
 }
 
-pub(crate) fn objects(options: &Options) -> Result<(), Fault> {
+/// What sends objects back.
+pub(crate) fn objects(options: &Options) -> Result<Serving<ObjectEcho>, Fault> {
     let mut pool = Pool::new("echo", options.communicator()?);
     for peer in &options.peers {
         pool.add_client(peer.name.as_str(), options.connection(peer)?)?;
@@ -163,17 +168,15 @@ pub(crate) fn objects(options: &Options) -> Result<(), Fault> {
         pool,
         waiting: VecDeque::new(),
     };
-    serve(echo, |echo| first(echo.pool.communicator().transport()))
+    Ok((echo, |echo| first(echo.pool.communicator().transport())))
 }
 
 fn first(transport: &HttpTransport) -> Option<Endpoint> {
     transport.listening().next().cloned()
 }
 
-fn serve<D: Doer + Send + 'static>(
-    echo: D,
-    listens: impl FnOnce(&D) -> Option<Endpoint>,
-) -> Result<(), Fault> {
+/// Serves until a signal comes.
+pub(crate) fn serve<D: Doer + Send + 'static>((echo, listens): Serving<D>) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
     net.start_resolver(ResolverOptions::default())?;
     let mut doist = Doist::new(());

@@ -8,7 +8,7 @@ use hio::link::tls::{Certify, ClientTls, ServerTls, Source};
 use hio::proto::communicator::{HttpCommunicator, HttpConfig, HttpConnection, HttpTimeout};
 use lexopt::prelude::*;
 
-use crate::common::Usage;
+use super::common::Usage;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -32,12 +32,13 @@ pub(crate) struct Options {
     pub(crate) tls: Option<PathBuf>,
     me: String,
     pub(crate) count: usize,
+    /// How many kinds of objects.
+    pub(crate) kinds: usize,
     pub(crate) sizes: Vec<usize>,
 }
 
 impl Options {
-    pub(crate) fn read() -> Result<Self, Usage> {
-        let mut parser = lexopt::Parser::from_env();
+    pub(crate) fn read(mut parser: lexopt::Parser) -> Result<Self, Usage> {
         let mode = match parser.next()? {
             Some(Value(mode)) if mode == "echo" => Mode::Echo,
             Some(Value(mode)) if mode == "send" => Mode::Send,
@@ -53,6 +54,7 @@ impl Options {
             tls: None,
             me: if mode == Mode::Echo { "bob" } else { "alice" }.to_owned(),
             count: 50,
+            kinds: usize::MAX,
             sizes: SIZES.to_vec(),
         };
         let mut port = None;
@@ -65,6 +67,7 @@ impl Options {
                 Long("tls") => options.tls = Some(parser.value()?.into()),
                 Long("me") => options.me = parser.value()?.string()?,
                 Long("count") => options.count = parser.value()?.parse()?,
+                Long("kinds") => options.kinds = parser.value()?.parse()?,
                 Long("sizes") => options.sizes = sizes(&parser.value()?.string()?)?,
                 Long("help") | Short('h') => return Err(Usage::Help),
                 other => return Err(other.unexpected().into()),

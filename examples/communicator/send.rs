@@ -1,19 +1,20 @@
 //! Packets to the first peer, each of which must come back.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
 
 use hio::doing::Fault;
-use hio::net::{MioNet, Net, Owner, ResolverOptions};
+use hio::net::{Net, Owner};
 use hio::proto::communicator::{
     Bytes, Cause, CommunicatorError, CommunicatorEvent, HttpCommunicator, SendFailure, SendId,
 };
 
-use crate::common;
-use crate::options::Options;
-use crate::talk::{Checks, wait};
+use super::common;
+use super::options::Options;
+use super::talk::{Checks, wait};
 
-struct Talk {
-    net: MioNet,
+struct Talk<'a> {
+    net: &'a mut dyn Net,
     communicator: HttpCommunicator,
     peer: String,
     outcomes: BTreeMap<SendId, Result<(), SendFailure>>,
@@ -21,9 +22,7 @@ struct Talk {
     checks: Checks,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Fault> {
-    let mut net = MioNet::new()?;
-    net.start_resolver(ResolverOptions::default())?;
+pub(crate) fn run(options: &Options, net: &mut dyn Net, out: &mut dyn Write) -> Result<(), Fault> {
     let mut communicator = options.communicator()?;
     communicator.receive_events();
     let mut checks = Checks::default();
@@ -38,7 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     let refused = matches!(again, Err(CommunicatorError::DuplicateName(_)));
     checks.check(refused, || "a second connection of that name".to_owned());
     let now = net.now();
-    communicator.initialize(now, &mut net, Owner(1))?;
+    communicator.initialize(now, net, Owner(1))?;
     let mut talk = Talk {
         net,
         communicator,
@@ -47,13 +46,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
         came: VecDeque::new(),
         checks,
     };
-    let bytes = talk.talk(options)?;
+    let talked = talk.talk(options);
+    // Whoever fails on the way breaks off.
+    talk.communicator.close(talk.net);
+    let bytes = talked?;
     let packets = options.sizes.len() + options.count + 2;
     let rest = format!("\"packets\": {packets}, \"bytes\": {bytes}");
-    talk.checks.finish("raw", options.tls.is_some(), &rest)
+    talk.checks.finish("raw", options.tls.is_some(), &rest, out)
 }
 
-impl Talk {
+impl Talk<'_> {
     fn talk(&mut self, options: &Options) -> Result<usize, Fault> {
         self.there_and_back(Bytes::from_static(b"are you there"))?;
         let mut bytes = 0;
@@ -142,7 +144,7 @@ impl Talk {
 
     fn end(&mut self) -> Result<(), Fault> {
         let now = self.net.now();
-        self.communicator.shutdown(now, &mut self.net)?;
+        self.communicator.shutdown(now, self.net)?;
         let illegal = illegal(&self.communicator.send(&self.peer, "x"));
         self.checks
             .check(illegal, || "send after shutdown".to_owned());
@@ -162,7 +164,7 @@ impl Talk {
     fn wait_for(&mut self, id: SendId) -> Result<Result<(), SendFailure>, Fault> {
         let (communicator, outcomes) = (&mut self.communicator, &mut self.outcomes);
         let came = &mut self.came;
-        wait(&mut self.net, "an outcome", |now, net| {
+        wait(self.net, "an outcome", |now, net| {
             service(communicator, outcomes, came, now, net)?;
             Ok((outcomes.remove(&id), communicator.due(now)))
         })
@@ -171,7 +173,7 @@ impl Talk {
     fn packet(&mut self) -> Result<(String, Bytes), Fault> {
         let (communicator, outcomes) = (&mut self.communicator, &mut self.outcomes);
         let came = &mut self.came;
-        wait(&mut self.net, "a packet", |now, net| {
+        wait(self.net, "a packet", |now, net| {
             service(communicator, outcomes, came, now, net)?;
             Ok((came.pop_front(), communicator.due(now)))
         })
@@ -181,7 +183,7 @@ impl Talk {
         let mut turned = false;
         let (communicator, outcomes) = (&mut self.communicator, &mut self.outcomes);
         let came = &mut self.came;
-        wait(&mut self.net, "news", |now, net| {
+        wait(self.net, "news", |now, net| {
             service(communicator, outcomes, came, now, net)?;
             let again = std::mem::replace(&mut turned, true);
             Ok((again.then_some(()), communicator.due(now)))
@@ -194,7 +196,7 @@ fn service(
     outcomes: &mut BTreeMap<SendId, Result<(), SendFailure>>,
     came: &mut VecDeque<(String, Bytes)>,
     now: hio::tyme::Tyme,
-    net: &mut MioNet,
+    net: &mut dyn Net,
 ) -> Result<(), Fault> {
     communicator.service(now, net)?;
     let told: Vec<CommunicatorEvent> = communicator.events().collect();

@@ -1,20 +1,21 @@
 //! Objects to the first peer, each of which must come back under its id with `re:` before it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use hio::doing::Fault;
-use hio::net::{MioNet, Net, Owner, ResolverOptions};
+use hio::net::{Net, Owner};
 use hio::proto::communicator::{
     HttpTransport, Object, Pool, PoolError, PoolEvent, ReceiveId, SendFailure, SendId,
 };
 use hio::tyme::Tyme;
 
-use crate::options::Options;
-use crate::talk::{Checks, wait};
+use super::options::Options;
+use super::talk::{Checks, wait};
 
-struct Talk {
-    net: MioNet,
+struct Talk<'a> {
+    net: &'a mut dyn Net,
     pool: Pool<HttpTransport>,
     peer: String,
     news: News,
@@ -27,16 +28,14 @@ struct News {
     received: BTreeMap<ReceiveId, Result<Object, PoolError>>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Fault> {
-    let mut net = MioNet::new()?;
-    net.start_resolver(ResolverOptions::default())?;
+pub(crate) fn run(options: &Options, net: &mut dyn Net, out: &mut dyn Write) -> Result<(), Fault> {
     let mut pool = Pool::new("alice", options.communicator()?);
     pool = pool.with_timeout(Some(Duration::from_secs(20)));
     for peer in &options.peers {
         pool.add_client(peer.name.as_str(), options.connection(peer)?)?;
     }
     let now = net.now();
-    pool.initialize(now, &mut net, Owner(1))?;
+    pool.initialize(now, net, Owner(1))?;
     let mut talk = Talk {
         net,
         pool,
@@ -44,15 +43,20 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
         news: News::default(),
         checks: Checks::default(),
     };
-    let messages = talk.talk(options.count)?;
+    let talked = talk.talk(options.count, options.kinds);
+    // Whoever fails on the way breaks off.
+    talk.pool.close(talk.net);
+    let messages = talked?;
     let rest = format!("\"messages\": {messages}");
-    talk.checks.finish("pool", options.tls.is_some(), &rest)
+    talk.checks
+        .finish("pool", options.tls.is_some(), &rest, out)
 }
 
-impl Talk {
-    fn talk(&mut self, count: usize) -> Result<usize, Fault> {
+impl Talk<'_> {
+    fn talk(&mut self, count: usize, kinds: usize) -> Result<usize, Fault> {
         self.there_and_back(&"hello".into(), "start")?;
-        let all = contents()?;
+        let mut all = contents()?;
+        all.truncate(kinds);
         for (nth, object) in all.iter().enumerate() {
             self.there_and_back(object, &format!("m{nth}"))?;
         }
@@ -79,9 +83,9 @@ impl Talk {
                 format!("a message that was never sent: {never:?}")
             });
         let now = self.net.now();
-        self.pool.shutdown(now, &mut self.net)?;
+        self.pool.shutdown(now, self.net)?;
         let (pool, news) = (&mut self.pool, &mut self.news);
-        wait(&mut self.net, "the end", |now, net| {
+        wait(self.net, "the end", |now, net| {
             news.service(pool, now, net)?;
             Ok(((!pool.is_closing()).then_some(()), pool.due(now)))
         })?;
@@ -99,7 +103,7 @@ impl Talk {
     fn send(&mut self, object: &Object, id: &str) -> Result<(), Fault> {
         let id = self.pool.send(&self.peer, object, Some(id))?;
         let (pool, news) = (&mut self.pool, &mut self.news);
-        let sent = wait(&mut self.net, "an outcome", |now, net| {
+        let sent = wait(self.net, "an outcome", |now, net| {
             news.service(pool, now, net)?;
             Ok((news.sent.remove(&id), pool.due(now)))
         })?;
@@ -114,7 +118,7 @@ impl Talk {
         let now = self.net.now();
         let id = self.pool.recv(&self.peer, Some(id), timeout, now)?;
         let (pool, news) = (&mut self.pool, &mut self.news);
-        wait(&mut self.net, "an object", |now, net| {
+        wait(self.net, "an object", |now, net| {
             news.service(pool, now, net)?;
             Ok((news.received.remove(&id), pool.due(now)))
         })
@@ -126,7 +130,7 @@ impl News {
         &mut self,
         pool: &mut Pool<HttpTransport>,
         now: Tyme,
-        net: &mut MioNet,
+        net: &mut dyn Net,
     ) -> Result<(), Fault> {
         pool.service(now, net)?;
         for event in pool.events() {

@@ -1,10 +1,13 @@
 //! Straight on, without a Doist: say something, wait for what comes of it.
 
+use std::io::Write;
 use std::time::Duration;
 
 use hio::doing::Fault;
-use hio::net::{MioNet, Net};
+use hio::net::Net;
 use hio::tyme::Tyme;
+
+use super::common;
 
 /// What was found wrong, and how much was looked at.
 #[derive(Default)]
@@ -22,16 +25,25 @@ impl Checks {
     }
 
     /// The JSON line, and the exit status.
-    pub(crate) fn finish(&self, layer: &str, tls: bool, rest: &str) -> Result<(), Fault> {
+    pub(crate) fn finish(
+        &self,
+        layer: &str,
+        tls: bool,
+        rest: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), Fault> {
         let ok = self.failures.is_empty();
         let failures: Vec<String> = self.failures.iter().map(|f| format!("{f:?}")).collect();
-        crate::common::say(format_args!(
-            "{{\"ok\": {ok}, \"mode\": \"send\", \"layer\": \"{layer}\", \"tls\": {tls}, \
+        common::say_to(
+            out,
+            format_args!(
+                "{{\"ok\": {ok}, \"mode\": \"send\", \"layer\": \"{layer}\", \"tls\": {tls}, \
              \"checks\": {}, {rest}, \"mismatches\": {}, \"failures\": [{}]}}",
-            self.checks,
-            self.failures.len(),
-            failures.join(", ")
-        ))?;
+                self.checks,
+                self.failures.len(),
+                failures.join(", ")
+            ),
+        )?;
         match ok {
             true => Ok(()),
             false => Err(Fault::msg("not everything came back as it should")),
@@ -41,9 +53,9 @@ impl Checks {
 
 /// Turns something until it says that it has what was waited for; gives up after `PATIENCE`.
 pub(crate) fn wait<R>(
-    net: &mut MioNet,
+    net: &mut dyn Net,
     what: &str,
-    mut turn: impl FnMut(Tyme, &mut MioNet) -> Result<(Option<R>, Tyme), Fault>,
+    mut turn: impl FnMut(Tyme, &mut dyn Net) -> Result<(Option<R>, Tyme), Fault>,
 ) -> Result<R, Fault> {
     let until = net.now() + PATIENCE;
     loop {

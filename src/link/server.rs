@@ -218,10 +218,15 @@ impl Server {
         let mut failure = NetError::Unresolvable;
         for place in &places {
             let listening = net.listen(group, place, &self.options);
-            match listening.and_then(|sid| Ok((sid, net.local(sid)?))) {
-                Ok(listens) => return Ok(listens),
-                Err(why) => failure = why,
-            }
+            failure = match listening.map(|sid| (sid, net.local(sid))) {
+                Ok((sid, Ok(at))) => return Ok((sid, at)),
+                Ok((sid, Err(why))) => {
+                    // Clients would be queued there, and nobody take them.
+                    net.close(sid);
+                    why
+                }
+                Err(why) => why,
+            };
         }
         Err(OpenError::Listen { at, why: failure })
     }

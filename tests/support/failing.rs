@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use hio::doing::{Doist, Fault, Turn};
 use hio::net::{
-    ConnectOptions, Endpoint, Group, Layer, ListenOptions, Net, NetError, Shutdown, Sid,
+    ConnectOptions, Endpoint, Group, Layer, ListenOptions, Lookup, Net, NetError, Shutdown, Sid,
+    SocketOption,
 };
 use hio::sim::{NodeId, Sim, Station};
 use hio::tyme::Tyme;
 
 /// The kinds of calls that can be made to fail, and how each may.
-pub(crate) const CALLS: [(Call, &[NetError]); 7] = [
+pub(crate) const CALLS: [(Call, &[NetError]); 11] = [
+    (Call::Resolve, &[NetError::Unresolvable, NetError::TimedOut]),
     (Call::Listen, &[NetError::AddrInUse, NetError::Exhausted]),
     (Call::Accept, &[NetError::Exhausted, NetError::Aborted]),
     (Call::Connect, &[NetError::Unreachable, NetError::Exhausted]),
@@ -20,10 +22,14 @@ pub(crate) const CALLS: [(Call, &[NetError]); 7] = [
     (Call::Read, &[NetError::Reset]),
     (Call::Write, &[NetError::Reset, NetError::BrokenPipe]),
     (Call::Shutdown, &[NetError::NotConnected]),
+    (Call::Local, &[NetError::Invalid]),
+    (Call::Peer, &[NetError::NotConnected]),
+    (Call::SetOption, &[NetError::Invalid]),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
+    Resolve,
     Listen,
     Accept,
     Connect,
@@ -31,6 +37,10 @@ pub(crate) enum Call {
     Read,
     Write,
     Shutdown,
+    Local,
+    Peer,
+    SetOption,
+    Poll,
 }
 
 /// Which call fails.
@@ -70,14 +80,28 @@ impl Plan {
     }
 }
 
-/// A net in which one call fails. The call is not made then.
-pub(crate) struct Failing<'a> {
-    pub(crate) net: Station<&'a mut Sim>,
+/// A net in which one call fails. The call is not made then. `S` is the simulation or `&mut` it.
+pub(crate) struct Failing<'a, S> {
+    pub(crate) net: Station<S>,
     pub(crate) plan: &'a Plan,
 }
 
-impl<'a> Layer for Failing<'a> {
-    type Below = Station<&'a mut Sim>;
+impl<S: AsMut<Sim> + AsRef<Sim>> Failing<'_, S> {
+    /// A connection whose call fails is lost: the other side sees a reset once it is closed, and no
+    /// end in order.
+    fn hit_open(&mut self, kind: Call, sid: Sid) -> Result<(), NetError> {
+        let hit = self.plan.hit(kind);
+        if hit.is_err() {
+            let reset = SocketOption::Linger(Some(Duration::ZERO));
+            // It may be one that has no such option, as what stands for signals.
+            let _ = self.net.set_option(sid, reset);
+        }
+        hit
+    }
+}
+
+impl<S: AsMut<Sim> + AsRef<Sim>> Layer for Failing<'_, S> {
+    type Below = Station<S>;
     fn below(&self) -> &Self::Below {
         &self.net
     }
@@ -101,16 +125,38 @@ impl<'a> Layer for Failing<'a> {
         self.net.connected(sid)
     }
     fn read(&mut self, sid: Sid, buf: &mut [u8]) -> Result<Option<usize>, NetError> {
-        self.plan.hit(Call::Read)?;
+        self.hit_open(Call::Read, sid)?;
         self.net.read(sid, buf)
     }
     fn write(&mut self, sid: Sid, data: &[u8]) -> Result<usize, NetError> {
-        self.plan.hit(Call::Write)?;
+        self.hit_open(Call::Write, sid)?;
         self.net.write(sid, data)
     }
     fn shutdown(&mut self, sid: Sid, how: Shutdown) -> Result<(), NetError> {
         self.plan.hit(Call::Shutdown)?;
         self.net.shutdown(sid, how)
+    }
+    fn resolve(&mut self, group: Group, name: &str) -> Lookup {
+        match self.plan.hit(Call::Resolve) {
+            Ok(()) => self.net.resolve(group, name),
+            Err(why) => Lookup::Failed(why),
+        }
+    }
+    fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
+        self.plan.hit(Call::Local)?;
+        self.net.local(sid)
+    }
+    fn peer(&self, sid: Sid) -> Result<Endpoint, NetError> {
+        self.plan.hit(Call::Peer)?;
+        self.net.peer(sid)
+    }
+    fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError> {
+        self.plan.hit(Call::SetOption)?;
+        self.net.set_option(sid, option)
+    }
+    fn poll(&mut self, until: Tyme) -> Result<(), NetError> {
+        self.plan.hit(Call::Poll)?;
+        self.net.poll(until)
     }
 }
 
@@ -120,6 +166,8 @@ pub(crate) struct Program<A: 'static> {
     pub(crate) boot: Box<dyn Fn() -> Doist<A>>,
     pub(crate) doist: Option<Doist<A>>,
     pub(crate) due: Tyme,
+    /// Why it was started again.
+    pub(crate) faults: Vec<Fault>,
 }
 
 impl<A> Program<A> {
@@ -129,6 +177,7 @@ impl<A> Program<A> {
             boot: Box::new(boot),
             doist: None,
             due: Tyme::ZERO,
+            faults: Vec::new(),
         }
     }
 
@@ -145,7 +194,10 @@ impl<A> Program<A> {
         match turned {
             Ok(Turn::Sleep(until)) => self.due = until,
             Ok(Turn::Ended(outcome)) => panic!("ended: {outcome:?}"),
-            Err(_) => (self.doist, self.due) = (None, now + Duration::from_millis(300)),
+            Err(why) => {
+                self.faults.push(why);
+                (self.doist, self.due) = (None, now + Duration::from_millis(300));
+            }
         }
     }
 

@@ -28,8 +28,15 @@ fn authority(name: &str) -> CertificateParams {
 
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
+        Self::changed(name, |_| ())
+    }
+
+    /// A root that is changed as wished.
+    pub(crate) fn changed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = authority(name);
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(authority(name), key).unwrap())
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
     /// One that this one vouches for.
