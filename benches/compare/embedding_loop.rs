@@ -40,7 +40,8 @@ pub(crate) fn run(table: &mut Table, scale: Scale) {
             ..Row::default()
         });
     }
-    let shares: [(_, fn(&Round) -> f64); 4] = [
+    type Share = (&'static str, fn(&Round) -> f64);
+    let shares: [Share; 4] = [
         ("sleeping, p50 less the floor's", |r| {
             r.sleeping[0] - r.bare[0]
         }),
@@ -112,7 +113,7 @@ fn bare_loop(late: &mut Vec<u64>) -> Result<(), Fault> {
     let clock = || nanos_of(clock_gettime(ClockId::Monotonic));
     let mut due = clock();
     for _ in 0..TURN {
-        due += PERIOD.as_nanos() as u64;
+        due += nanos(PERIOD);
         let until = Timespec {
             tv_sec: (due / 1_000_000_000) as i64,
             tv_nsec: (due % 1_000_000_000) as i64,
@@ -121,6 +122,10 @@ fn bare_loop(late: &mut Vec<u64>) -> Result<(), Fault> {
         late.push(clock().saturating_sub(due));
     }
     Ok(())
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn nanos_of(time: Timespec) -> u64 {
@@ -177,8 +182,8 @@ impl Loop {
         doist.add(doify(|_tyme, cx: &mut Cx<'_, Rig>| {
             let (now, rig) = (cx.net.now(), &mut *cx.app);
             if rig.due > Tyme::ZERO {
-                rig.late.push((now - rig.due).as_nanos() as u64);
-                rig.inside.push((now - rig.woken).as_nanos() as u64);
+                rig.late.push(nanos(now - rig.due));
+                rig.inside.push(nanos(now - rig.woken));
             }
             Ok(Again)
         }));
