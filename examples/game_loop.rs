@@ -121,7 +121,7 @@ fn game(options: Options) -> Result<(), Fault> {
     ))?;
     say(format_args!("town: {} passes in slices", town.passes))?;
     frames.time_adds_up()?;
-    let unsliced = town.is_as_if_unsliced()?;
+    let unsliced = town.comes_to_the_same()?;
     match (tally.mismatches, tally.lost, doist.app.refused) {
         // Whoever ends it early by a signal cuts the players off.
         (0, _, 0) if outcome == Some(Outcome::Stopped) => {}

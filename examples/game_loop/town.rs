@@ -59,7 +59,7 @@ impl Town {
     }
 
     /// Whether as many passes in one piece each come to the same.
-    pub(crate) fn is_as_if_unsliced(mut self) -> Result<bool, Fault> {
+    pub(crate) fn comes_to_the_same(mut self) -> Result<bool, Fault> {
         while self.cut {
             self.frame()?;
         }
