@@ -122,13 +122,13 @@ fn game(options: Options) -> Result<(), Fault> {
     say(format_args!("town: {} passes in slices", town.passes))?;
     frames.time_adds_up()?;
     let unsliced = town.comes_to_the_same()?;
-    match (tally.mismatches, tally.lost, doist.app.refused) {
+    match (tally.mismatches, tally.lost) {
         // Whoever ends it early by a signal cuts the players off.
-        (0, _, 0) if outcome == Some(Outcome::Stopped) => {}
-        (0, 0, 0) if joined == options.peers && answers > 0 => {}
-        (wrong, lost, refused) => {
+        (0, _) if outcome == Some(Outcome::Stopped) => {}
+        (0, 0) if joined == options.peers => {}
+        (wrong, lost) => {
             return Err(Fault::msg(format!(
-                "{joined} players joined, {wrong} answers were wrong, {lost} lost, {refused} refused"
+                "{joined} players joined, {wrong} answers were wrong, {lost} lost"
             )));
         }
     }
@@ -240,10 +240,11 @@ impl Frames {
         let Advance { ticks, dropped, .. } = self.sum;
         let frames = self.joining.count() + self.warm.count();
         say(format_args!(
-            "frames: {frames} ({} over budget), ticks: {ticks}, dropped {} ms, moves: {}",
+            "frames: {frames} ({} over budget), ticks: {ticks}, dropped {} ms, moves: {}, refused: {}",
             self.over,
             dropped.as_millis(),
-            game.moves
+            game.moves,
+            game.refused
         ))?;
         say(format_args!(
             "busy while players join: {}",

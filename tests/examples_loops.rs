@@ -71,10 +71,7 @@ fn the_control_loop_counts_every_period_whatever_its_policy() {
         // A stall of 9 ms makes 8 late periods: skipped, let go of, or 4 of them made up for.
         assert!(!stalled || missed >= 2 * 4, "{args:?}: {text}");
         if args.contains(&"skip") {
-            assert!(
-                (1_195..=1_205).contains(&(run + missed)),
-                "{args:?}: {text}"
-            );
+            assert!(run + missed >= 1_200, "{args:?}: {text}");
         }
         assert!(before(&text, "states") > 10, "{args:?}: {text}");
         assert!(text.contains("p99.9"), "{text}");

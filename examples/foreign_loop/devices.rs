@@ -22,6 +22,8 @@ struct Found {
     gauge_runs: u64,
     beats: u64,
     metronome_runs: u64,
+    /// When the timer was read last, on the net's clock.
+    read: Tyme,
 }
 
 /// Bytes of what the device tells at a time.
@@ -39,12 +41,13 @@ pub(crate) fn run(secs: Duration) -> Result<(), Fault> {
     let mut doist = Doist::new(Found::default());
     let gauge = Gauge::new(receiver, &mut net)?;
     let gauge = doist.named("gauge").add(gauge);
+    let before = net.now();
     let metronome = Metronome::new(&mut net)?;
+    let after = net.now();
     doist.named("metronome").add(metronome);
     doist.named("signals").add(SignalDoer::new(&mut net)?);
-    let began = net.now();
     doist.run(&mut net)?;
-    let took = net.now() - began;
+    let end = net.now();
     let unplugged = doist.ended(gauge) == Some(Ended::Done(true));
     drop(doist.take(gauge)); // and with it the pipe: the device ends, if it has not
     let found = &doist.app;
@@ -58,9 +61,11 @@ pub(crate) fn run(secs: Duration) -> Result<(), Fault> {
     if found.gauge_runs > 2 * found.records + 10 || found.metronome_runs > found.beats + 10 {
         return Err(Fault::msg("the doers run for nothing"));
     }
-    let beats = u64::try_from(took.as_nanos() / BEAT.as_nanos())?;
-    if found.beats > beats || found.beats + 2 < beats {
-        let why = format!("{} beats, {beats} by the clock", found.beats);
+    // No more than have been, and all that had been when they were read last.
+    let beats = |span: Duration| u64::try_from(span.as_nanos() / BEAT.as_nanos());
+    let (most, least) = (beats(end - before)?, beats(found.read - after)?);
+    if found.beats > most || found.beats < least {
+        let why = format!("{} beats, {least} to {most} by the clock", found.beats);
         return Err(Fault::msg(why));
     }
     // A signal may have come before the device had told all.
@@ -185,6 +190,7 @@ impl Doer<Found> for Metronome {
 
     fn recur(&mut self, _tyme: Tyme, cx: &mut Cx<'_, Found>) -> Result<Next, Fault> {
         cx.app.metronome_runs += 1;
+        cx.app.read = cx.net.now();
         cx.net.ready(self.group, &mut Vec::new());
         let mut count = [0; 8];
         while cx.net.read(self.timer, &mut count)? == Some(8) {
