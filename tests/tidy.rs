@@ -114,6 +114,38 @@ fn t2_d2_words_stay_in_their_places() {
     none(&found);
 }
 
+/// The interface for C has `unsafe` where pointers of C are, and a table of loops; else it keeps the
+/// same rules.
+#[test]
+fn t2_d2_words_stay_in_their_places_in_the_interface_for_c() {
+    let files = files("hio-ffi/src", &[".rs"]);
+    assert!(files.len() > 10, "the source was not found");
+    let unsafe_in = ["api/", "raw.rs", "registry.rs", "lib.rs"];
+    let mut found = Vec::new();
+    for file in files {
+        let text = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let all = words::violations(&file.path, text);
+        let mine = |line: &&String| {
+            let pointers = unsafe_in
+                .iter()
+                .any(|place| file.path.starts_with(&format!("hio-ffi/src/{place}")));
+            let table = file.path == "hio-ffi/src/registry.rs";
+            !(line.contains("`unsafe`") && pointers || line.contains("`static`") && table)
+        };
+        found.extend(all.iter().filter(mine).cloned());
+        let lines = file.text.lines().count();
+        if lines > SOURCE_LINES_MAX {
+            found.push(format!("{}: {lines} lines", file.path));
+        }
+        for (name, line, lines) in functions::lengths(&file.text) {
+            if lines > functions::LINES_MAX {
+                found.push(format!("{}:{line}: `{name}` has {lines} lines", file.path));
+            }
+        }
+    }
+    none(&found);
+}
+
 #[test]
 fn a_planted_word_is_caught() {
     for (path, text) in [
@@ -167,7 +199,9 @@ fn a_planted_long_function_is_caught() {
 
 #[test]
 fn the_project_stands_alone() {
-    let ends = [".rs", ".md", ".toml", ".py", ".sh", ".txt", "run"];
+    let ends = [
+        ".rs", ".md", ".toml", ".py", ".sh", ".txt", "run", ".c", ".h",
+    ];
     let found: Vec<String> = files("", &ends)
         .iter()
         .flat_map(|f| words::outside(&f.path, &f.text))
@@ -182,8 +216,15 @@ fn the_project_stands_alone() {
 #[test]
 fn tests_open_with_their_goal_and_method() {
     let mut found = Vec::new();
-    for file in files("tests", &[".rs"]) {
-        if file.path.matches('/').count() > 1 {
+    let ffi = files("hio-ffi/tests", &[".rs"]);
+    for file in files("tests", &[".rs"]).into_iter().chain(ffi) {
+        if file
+            .path
+            .trim_start_matches("hio-ffi/")
+            .matches('/')
+            .count()
+            > 1
+        {
             continue;
         }
         let head: String = file

@@ -1,9 +1,7 @@
 //! The operator, in a thread of its own with a plain socket: sets targets, and verifies what is told.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,39 +21,37 @@ pub(crate) struct Seen {
 
 pub(crate) struct Operator {
     thread: JoinHandle<std::io::Result<Seen>>,
-    over: Arc<AtomicBool>,
 }
 
 impl Operator {
     pub(crate) fn start(at: SocketAddr) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let until = Arc::clone(&over);
-        let thread = std::thread::spawn(move || operate(at, &until));
-        Self { thread, over }
+        let thread = std::thread::spawn(move || operate(at));
+        Self { thread }
     }
 
-    /// Ends it when the loop has closed its connection.
+    /// It ends when the loop has closed its connection.
     pub(crate) fn stop(self) -> Result<Seen, Fault> {
-        self.over.store(true, Ordering::Relaxed);
         let seen = self.thread.join();
         Ok(seen.map_err(|_| Fault::msg("the operator's thread panicked"))??)
     }
 }
 
-fn operate(at: SocketAddr, over: &AtomicBool) -> std::io::Result<Seen> {
+fn operate(at: SocketAddr) -> std::io::Result<Seen> {
     let mut seen = Seen::default();
-    let mut stream = TcpStream::connect(at)?;
+    let Ok(mut stream) = TcpStream::connect(at) else {
+        return Ok(seen); // the loop has ended before it began to talk
+    };
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut target = 1.0f64;
-    stream.write_all(&target.to_le_bytes())?;
+    if stream.write_all(&target.to_le_bytes()).is_err() {
+        return Ok(seen);
+    }
     let (mut last, mut since): (_, Option<u64>) = (None, None);
     let mut state = [0; STATE];
     while seen.wrong.is_none() {
-        match stream.read_exact(&mut state) {
-            Ok(()) => {}
-            Err(e) if over.load(Ordering::Relaxed) || e.kind() == ErrorKind::UnexpectedEof => break,
-            Err(e) => return Err(e),
+        if stream.read_exact(&mut state).is_err() {
+            break; // cut: whether that was too soon, the number of states tells
         }
         let [tyme, period, told, position] = std::array::from_fn(|at| {
             let mut number = [0; 8];
@@ -81,7 +77,9 @@ fn operate(at: SocketAddr, over: &AtomicBool) -> std::io::Result<Seen> {
         seen.reached += 1;
         target = -target;
         since = None;
-        stream.write_all(&target.to_le_bytes())?;
+        if stream.write_all(&target.to_le_bytes()).is_err() {
+            break;
+        }
     }
     Ok(seen)
 }

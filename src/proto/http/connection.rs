@@ -202,6 +202,8 @@ impl Connection {
         // RFC 9112 §2.2: old clients send an empty line after a body. One, and not more.
         if server && !self.blank && rx.starts_with(b"\r\n") {
             self.blank = true;
+            // What of it came alone was looked at as the beginning of a head.
+            self.scan = Scan::default();
             let (taken, found) = match &rx[2..] {
                 [] if ended => (0, self.closed()),
                 [] => (0, Incoming::NeedMore),
