@@ -137,10 +137,10 @@ impl Handler for Site {
             (_, "/hello" | "/echo" | "/events") => {
                 Answer::Now(Response::status(StatusCode::METHOD_NOT_ALLOWED))
             }
-            _ => Answer::Now(match &self.files {
+            _ => match &self.files {
                 Some(files) => files.answer(&request),
-                None => Response::status(StatusCode::NOT_FOUND),
-            }),
+                None => Answer::Now(Response::status(StatusCode::NOT_FOUND)),
+            },
         }
     }
 }

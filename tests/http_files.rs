@@ -1,7 +1,9 @@
 //! Goal: files are served from below their folder and never from elsewhere, with conditions, ranges and types.
-//! Method: requests by hand to `Files`, on a folder with links that lead out, hidden names and a named pipe.
+//! Method: requests to a server of `Files`, on a folder with links that lead out, hidden names and a named pipe.
 
 #![cfg(all(feature = "http", unix))]
+
+mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,10 +11,16 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hio::net::Endpoint;
-use hio::proto::http::{Files, Request, RequestHead, Response};
+use hio::link::Limits;
+use hio::net::{Endpoint, ListenOptions, Net, Owner};
+use hio::proto::http::{
+    Ask, AskError, AskEvent, AskId, Dialling, Files, HttpClient, HttpResponse, HttpServer,
+    PoolLimits, Request, RequestId,
+};
+use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
+use support::memory::MemoryNet;
+use support::{ms, pattern};
 
 /// A folder with something beside it that nobody may see.
 struct Site {
@@ -51,18 +59,14 @@ impl Site {
         Self { dir, files }
     }
 
-    fn ask(&self, method: Method, path: &str, fields: &[(HeaderName, &str)]) -> Response {
-        let mut head = RequestHead::new(method, path.parse().unwrap());
+    fn ask(&self, method: Method, path: &str, fields: &[(HeaderName, &str)]) -> HttpResponse {
+        let url = format!("http://127.0.0.1:7000{path}").parse().unwrap();
+        let mut ask = Ask::new(method, url);
         for (name, value) in fields {
-            let value = HeaderValue::from_str(value).unwrap();
-            head.headers.append(name, value);
+            ask = ask.header(name.clone(), HeaderValue::from_str(value).unwrap());
         }
-        self.files.answer(&Request {
-            head,
-            body: Vec::new(),
-            trailers: HeaderMap::new(),
-            peer: Endpoint::host("127.0.0.1", 1),
-        })
+        let mut desk = Desk::new(&self.files);
+        desk.ask(ask).unwrap()
     }
 
     fn get(&self, path: &str) -> (u16, String) {
@@ -78,7 +82,56 @@ impl Drop for Site {
     }
 }
 
-fn field(response: &Response, name: HeaderName) -> String {
+/// A server of files and a client, in memory.
+struct Desk {
+    net: MemoryNet,
+    server: HttpServer,
+    client: HttpClient,
+    files: Files,
+}
+
+impl Desk {
+    fn new(files: &Files) -> Self {
+        let mut net = MemoryNet::default();
+        let at = Endpoint::host("127.0.0.1", 7000);
+        let mut server = HttpServer::new(at, ListenOptions::default(), Limits::default());
+        server.open(&mut net, Owner::NONE).unwrap();
+        let mut client = HttpClient::new(Dialling::default(), PoolLimits::default());
+        client.open(Owner::NONE);
+        let files = files.clone();
+        Self {
+            net,
+            server,
+            client,
+            files,
+        }
+    }
+
+    /// One turn of both; what has ended.
+    fn turn(&mut self) -> Option<Result<HttpResponse, AskError>> {
+        let soon = self.net.now() + ms(1);
+        self.net.poll(soon).unwrap();
+        let tyme = self.net.now();
+        let files = &self.files;
+        let mut handler = |_: RequestId, request: Request| files.answer(&request);
+        self.server
+            .service(tyme, &mut self.net, &mut handler)
+            .unwrap();
+        self.client.service(tyme, &mut self.net);
+        self.client.events().find_map(|event| match event {
+            AskEvent::Done(_, outcome) => Some(outcome.map(|response| *response)),
+            _ => None,
+        })
+    }
+
+    fn ask(&mut self, ask: Ask) -> Result<HttpResponse, AskError> {
+        self.client.ask(self.net.now(), ask);
+        let outcome = (0..10_000).find_map(|_| self.turn());
+        outcome.expect("an outcome")
+    }
+}
+
+fn field(response: &HttpResponse, name: HeaderName) -> String {
     let value = response.head.headers.get(name);
     value.map_or_else(String::new, |v| v.to_str().unwrap().to_owned())
 }
@@ -164,11 +217,8 @@ fn c_methods_types_and_what_is_told_of_a_file() {
     let head = site.ask(Method::HEAD, "/a.txt", &[]);
     let get = site.ask(Method::GET, "/a.txt", &[]);
     assert_eq!(head.head.headers, get.head.headers);
-    assert_eq!(
-        head.body.len(),
-        10,
-        "it is counted, and left out by the connection"
-    );
+    assert_eq!(field(&head, header::CONTENT_LENGTH), "10");
+    assert!(head.body.is_empty() && get.body == b"0123456789");
     assert_eq!(
         field(&get, header::CONTENT_TYPE),
         "text/plain; charset=utf-8"
@@ -278,4 +328,97 @@ fn c_ranges_are_kept_to() {
     // RFC 9110 §14.2: HEAD has no ranges.
     let head = site.ask(Method::HEAD, "/a.txt", &[range]);
     assert_eq!(head.head.status.as_u16(), 200);
+}
+
+/// A streamed GET whose head is there and whose body nobody takes yet.
+fn begun(desk: &mut Desk, path: &str) -> AskId {
+    let url = format!("http://127.0.0.1:7000{path}").parse().unwrap();
+    let id = desk.client.ask(desk.net.now(), Ask::get(url).streaming());
+    for _ in 0..100 {
+        assert!(desk.turn().is_none(), "nothing is over yet");
+    }
+    id
+}
+
+/// Takes the body as it comes: all of it, and how it ended.
+fn taken(desk: &mut Desk, id: AskId) -> (Vec<u8>, Result<HttpResponse, AskError>) {
+    let mut body = Vec::new();
+    for _ in 0..10_000 {
+        body.extend(desk.client.take_body(id));
+        if let Some(mut outcome) = desk.turn() {
+            if let Ok(response) = &mut outcome {
+                body.append(&mut response.body);
+            }
+            return (body, outcome);
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn c_a_file_that_shrinks_while_it_is_sent_is_cut_and_not_complete() {
+    let site = Site::new();
+    let path = site.dir.join("site/large");
+    fs::write(&path, pattern(2_000_000)).unwrap();
+    let mut desk = Desk::new(&site.files);
+    let id = begun(&mut desk, "/large");
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(1_000_000).unwrap();
+    let (body, outcome) = taken(&mut desk, id);
+    assert!(
+        matches!(outcome, Err(AskError::Failed { .. })),
+        "{outcome:?}"
+    );
+    assert!(pattern(1_000_000).starts_with(&body), "what came is right");
+    assert_eq!(site.files.open(), 0);
+}
+
+#[test]
+fn c_a_file_that_is_replaced_or_grows_while_it_is_sent_is_sent_as_it_was() {
+    let site = Site::new();
+    let path = site.dir.join("site/large");
+    let old = pattern(2_000_000);
+    fs::write(&path, &old).unwrap();
+    let mut desk = Desk::new(&site.files);
+    let id = begun(&mut desk, "/large");
+    fs::write(site.dir.join("new"), "new").unwrap();
+    fs::rename(site.dir.join("new"), &path).unwrap();
+    let (body, outcome) = taken(&mut desk, id);
+    assert!(outcome.is_ok() && body == old);
+    assert_eq!(site.get("/large").1, "new");
+
+    fs::write(&path, &old).unwrap();
+    let id = begun(&mut desk, "/large");
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, b"more").unwrap();
+    let (body, outcome) = taken(&mut desk, id);
+    assert!(outcome.is_ok() && body == old, "as long as was told");
+    let id = begun(&mut desk, "/large");
+    assert_eq!(taken(&mut desk, id).0.len(), old.len() + 4);
+}
+
+#[test]
+fn l1_files_that_are_sent_at_a_time_are_limited() {
+    let site = Site::new();
+    fs::write(site.dir.join("site/large"), pattern(2_000_000)).unwrap();
+    let files = site.files.clone().with_open_max(2);
+    let mut desk = Desk::new(&files);
+    let first = begun(&mut desk, "/large");
+    let second = begun(&mut desk, "/large");
+    assert_eq!(files.open(), 2);
+    assert_eq!(files.clone().open(), 2, "clones count together");
+    let get = || Ask::get("http://127.0.0.1:7000/a.txt".parse().unwrap());
+    let refused = desk.ask(get()).unwrap();
+    assert_eq!(refused.head.status.as_u16(), 503);
+    let head = Ask::new(Method::HEAD, get().url);
+    let told = desk.ask(head).unwrap();
+    assert_eq!(told.head.status.as_u16(), 200, "HEAD sends no file");
+    desk.client.cancel(first);
+    for _ in 0..10 {
+        desk.turn();
+    }
+    assert_eq!(files.open(), 1);
+    assert_eq!(desk.ask(get()).unwrap().body, b"0123456789");
+    assert_eq!(taken(&mut desk, second).0.len(), 2_000_000);
+    assert_eq!(files.open(), 0);
 }

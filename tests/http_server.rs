@@ -173,7 +173,7 @@ fn c_a_body_is_sent_piece_by_piece_within_the_cap() {
         };
         let mut rig = rig_with(world, HttpLimits::default(), links);
         rig.say(GET);
-        let data = pattern(30_000_000);
+        let data = pattern(rig.world.much());
         let id: Arc<Mutex<Option<RequestId>>> = Arc::default();
         let noted = Arc::clone(&id);
         let mut handler = move |id: RequestId, _: Request| {
@@ -256,7 +256,7 @@ impl Handler for Streaming {
 fn l1_a_streamed_body_waits_until_it_is_taken() {
     everywhere(|world| {
         let mut rig = rig(world, HttpLimits::default());
-        let data = pattern(30_000_000);
+        let data = pattern(rig.world.much());
         rig.say(&format!(
             "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
             data.len()
@@ -298,6 +298,52 @@ fn l1_a_streamed_body_waits_until_it_is_taken() {
             .answer(now, id, &Response::status(StatusCode::CREATED))
             .expect("it waits");
         rig.hears(&mut handler, "201 Created");
+    });
+}
+
+#[test]
+fn l1_a_streamed_body_that_just_fills_what_is_held_ends_when_it_is_taken() {
+    everywhere(|world| {
+        let mut rig = rig(world, HttpLimits::default());
+        // As much as is held; then not a byte follows that would tell of the end.
+        let data = pattern(64 * 1024);
+        let head = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n";
+        rig.say(head);
+        let mut handler = Streaming(None);
+        let Rig {
+            world,
+            server,
+            peer,
+        } = &mut rig;
+        let (mut sent, mut idle) = (0, 0);
+        world.until("all of it", |tyme, net| {
+            server.service(tyme, net, &mut handler).expect("a listener");
+            let taken = net.write(peer.sid, &data[sent..]);
+            sent += taken.expect("an open connection");
+            idle += usize::from(sent == data.len());
+            idle > 50
+        });
+        let id = handler.0.expect("a request");
+        let (mut body, mut ended) = (Vec::new(), false);
+        world.until("its end", |tyme, net| {
+            body.extend(server.take_body(id));
+            assert!(body.len() < data.len() || ended || server.due(tyme) <= tyme);
+            server.service(tyme, net, &mut handler).expect("a listener");
+            ended |= server.events().any(|e| e == HttpServerEvent::End(id));
+            ended
+        });
+        assert!(body == data);
+        // Who takes again and again causes no turns.
+        for _ in 0..3 {
+            let tyme = world.wait(Tyme::NEVER);
+            assert!(server.take_body(id).is_empty());
+            server
+                .service(tyme, world.net.as_mut(), &mut handler)
+                .expect("a listener");
+        }
+        assert!(server.take_body(id).is_empty());
+        let now = world.net.now();
+        assert!(server.due(now) > now);
     });
 }
 
@@ -354,8 +400,29 @@ fn c_what_is_no_request_is_answered_and_closed() {
                 "501",
             ),
             ("POST / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n", "417"),
+            (
+                &format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(300)),
+                "414",
+            ),
+            (
+                &format!(
+                    "GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n",
+                    "x".repeat(1000)
+                ),
+                "431",
+            ),
+            (
+                &format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(20)),
+                "431",
+            ),
         ] {
-            let mut rig = rig(world, HttpLimits::default());
+            let limits = HttpLimits {
+                start_line_bytes_max: 200,
+                head_bytes_max: 1000,
+                headers_max: 10,
+                ..HttpLimits::default()
+            };
+            let mut rig = rig(world, limits);
             rig.say(text);
             let all = rig.ended(&mut hello);
             assert!(
@@ -627,5 +694,90 @@ fn c_each_request_is_in_the_access_log() {
         rig.ended(&mut hello);
         let lines = lines.lock().expect("no panic").clone();
         assert_eq!(lines, ["Some(\"/a\") Some(200) 8", "None Some(400) 16"]);
+    });
+}
+
+#[test]
+fn c_what_has_no_body_is_followed_by_the_next_response_at_once() {
+    everywhere(|world| {
+        let mut rig = rig(world, HttpLimits::default());
+        let mut handler = |_: RequestId, request: Request| {
+            let status = match request.head.target.path() {
+                "/204" => StatusCode::NO_CONTENT,
+                "/304" => StatusCode::NOT_MODIFIED,
+                _ => return Answer::Now(Response::ok("text/plain", "body")),
+            };
+            Answer::Now(Response::new(status))
+        };
+        rig.say("GET /204 HTTP/1.1\r\nHost: x\r\n\r\nGET /304 HTTP/1.1\r\nHost: x\r\n\r\n");
+        rig.say("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+        rig.say("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let all = rig.ended(&mut handler);
+        let heads: Vec<&str> = all.split("\r\n\r\n").collect();
+        let [none, unchanged, head, last, body] = heads[..] else {
+            panic!("{all}");
+        };
+        assert!(none.starts_with("HTTP/1.1 204 ") && !none.contains("content-length"));
+        assert!(unchanged.starts_with("HTTP/1.1 304 "), "{unchanged}");
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("content-length: 4"));
+        assert!(last.starts_with("HTTP/1.1 200 ") && last.contains("connection: close"));
+        assert_eq!(body, "body");
+    });
+}
+
+/// Switches to a protocol that says everything back.
+#[derive(Default)]
+struct Switching {
+    switched: usize,
+    over: bool,
+}
+
+impl Handler for Switching {
+    fn request(&mut self, _: RequestId, request: Request) -> Answer {
+        assert!(request.head.wants_upgrade());
+        let mut head = ResponseHead::new(StatusCode::SWITCHING_PROTOCOLS);
+        head.headers
+            .insert("upgrade", HeaderValue::from_static("echo"));
+        head.headers
+            .insert("connection", HeaderValue::from_static("upgrade"));
+        Answer::Begin(head, Length::Known(0))
+    }
+
+    fn switched(&mut self, _: RequestId, link: &mut hio::link::Remoter) {
+        self.switched += 1;
+        if link.cutoff() {
+            self.over = true;
+            return link.close();
+        }
+        let _ = link.echo();
+    }
+}
+
+#[test]
+fn c_an_upgrade_hands_the_link_over_with_what_came_already() {
+    everywhere(|world| {
+        let mut rig = rig(world, HttpLimits::default());
+        let mut handler = Switching::default();
+        // The first bytes of the other protocol come with the head.
+        rig.say(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nGET / is no request here",
+        );
+        rig.hears(&mut handler, "GET / is no request here");
+        assert!(rig.peer.heard().starts_with("HTTP/1.1 101 "));
+        rig.say("\r\n\r\nmore");
+        rig.hears(&mut handler, "\r\n\r\nmore");
+        rig.peer.finish(rig.world.net.as_mut());
+        rig.ended(&mut handler);
+        assert!(handler.over && handler.switched > 1);
+        // Who did not ask for it gets an error in its place.
+        let Rig { world, server, .. } = &mut rig;
+        let peer = dialled(world, server);
+        rig.peer = peer;
+        rig.say(GET);
+        let mut forced = |_: RequestId, _: Request| {
+            let head = ResponseHead::new(StatusCode::SWITCHING_PROTOCOLS);
+            Answer::Begin(head, Length::Known(0))
+        };
+        rig.hears(&mut forced, "HTTP/1.1 500 ");
     });
 }

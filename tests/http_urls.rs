@@ -13,8 +13,9 @@ use hio::net::{Endpoint, ListenOptions, Net, NetError, Owner, Sid};
 use hio::proto::http::{
     Answer, Ask, AskError, AskEvent, AskId, Dialling, Failure, HttpClient, HttpLimits,
     HttpResponse, HttpServer, Length, Part, Persistence, PoolLimits, Request, RequestId, Response,
-    SendError,
+    ResponseHead, SendError,
 };
+use hio::tyme::Tyme;
 use http::header::{AUTHORIZATION, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use support::{World, everywhere, ms, pattern};
@@ -267,7 +268,7 @@ fn c_streams_both_ways_and_what_is_too_large() {
         assert!(body == pattern(3_000_000));
         assert_eq!(client.send(id, b"x"), Err(SendError::Gone));
 
-        // The seed's streaming example: a stream under a deadline, given up half way.
+        // A stream under a deadline, given up half way.
         let id = client.ask(
             world.net.now(),
             Ask::get(url("http://a/big")).streaming().within(ms(5000)),
@@ -317,6 +318,65 @@ fn c_deadlines_count_for_all_of_it() {
             "{why}"
         );
     });
+}
+
+/// httpx's example of streaming: a timeout for the connection and the head, cancelled before the body.
+#[test]
+fn c_a_deadline_that_is_cancelled_once_the_head_is_there_does_not_end_the_stream() {
+    for cancels in [true, false] {
+        everywhere(|world| {
+            let mut server = server(world);
+            let mut client = client(&server.server().eha(), PoolLimits::default());
+            let begun = world.net.now();
+            let ask = Ask::get(url("http://a/")).streaming().within(ms(300));
+            let id = client.ask(begun, ask);
+            let (mut body, mut done, mut asked, mut sent) = (Vec::new(), None, None, 0);
+            world.until("an outcome", |tyme, net| {
+                let mut handler = |id: RequestId, _: Request| {
+                    asked = Some(id);
+                    Answer::Begin(ResponseHead::new(StatusCode::OK), Length::Chunked)
+                };
+                server.service(tyme, net, &mut handler).expect("a listener");
+                // The body takes longer than the deadline was.
+                if let Some(asked) = asked.filter(|_| tyme >= begun + ms(100) * sent && sent < 6) {
+                    sent += 1;
+                    let _ = server.send(tyme, asked, b"piece");
+                    if sent == 6 {
+                        let _ = server.end(tyme, asked, &HeaderMap::new());
+                    }
+                }
+                client.service(tyme, net);
+                for event in client.events().collect::<Vec<_>>() {
+                    match event {
+                        AskEvent::Head(id, _) if cancels => {
+                            assert!(client.set_deadline(id, Tyme::NEVER));
+                            assert!(client.set_deadline(id, Tyme::NEVER), "twice is once");
+                        }
+                        AskEvent::Data(id) => body.append(&mut client.take_body(id)),
+                        AskEvent::Done(_, outcome) => done = Some(outcome),
+                        _ => {}
+                    }
+                }
+                done.is_some()
+            });
+            assert!(!client.set_deadline(id, Tyme::NEVER), "it is over");
+            let over = world.net.now();
+            match done.expect("an outcome") {
+                Ok(response) => {
+                    body.extend(response.body);
+                    assert!(cancels && over >= begun + ms(500));
+                    assert_eq!(body, b"piece".repeat(6));
+                }
+                Err(AskError::Failed {
+                    cause: Failure::TimedOut { unsent },
+                    ..
+                }) => assert!(!cancels && !unsent && over >= begun + ms(300)),
+                Err(why) => panic!("{why}"),
+            }
+            client.close(world.net.as_mut());
+            server.close(world.net.as_mut());
+        });
+    }
 }
 
 /// A peer that answers one request on each connection, and closes when it sees the second.

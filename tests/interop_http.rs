@@ -503,6 +503,58 @@ fn wrk_finds_no_error() {
     end_well(server);
 }
 
+/// Whether a response with a length is all there.
+fn complete(got: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(got);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+    let told = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let told: usize = told.and_then(|(_, n)| n.parse().ok()).expect("a length");
+    body.len() >= told
+}
+
+#[test]
+fn a1_out_of_descriptors_files_are_503_and_come_back() {
+    let folder = Folder::new("http-exhausted");
+    folder.write("large", large());
+    let server = server(&["--root", &folder.path("")]);
+    // No number below that of standard error is free.
+    let limit = |soft: &str| {
+        let pid = server.pid().to_string();
+        let mut tool = Command::new("prlimit");
+        tool.args([&format!("--nofile={soft}:"), "--pid", &pid]);
+        tool.status().is_ok_and(|status| status.success())
+    };
+    if !limit("1024") {
+        println!("skipped: no prlimit here");
+        return end_well(server);
+    }
+    let mut kept = server.connect();
+    let mut ask = |path: &str| {
+        let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\n\r\n");
+        kept.write_all(text.as_bytes()).expect("it reads");
+        let (mut all, mut back) = (Vec::new(), [0; 4096]);
+        while !complete(&all) {
+            let n = kept.read(&mut back).expect("it is answered");
+            assert_ne!(n, 0, "it stays");
+            all.extend_from_slice(&back[..n]);
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    };
+    assert!(ask("/large").starts_with("HTTP/1.1 206 "));
+    assert!(limit("3"));
+    let refused = ask("/large");
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(ask("/nothing").starts_with("HTTP/1.1 404 "));
+    assert!(ask("/hello").starts_with("HTTP/1.1 200 "));
+    assert!(limit("1024"));
+    assert!(ask("/large").starts_with("HTTP/1.1 206 "));
+    drop(kept);
+    end_well(server);
+}
+
 /// 500 slow clients: meanwhile a good one is served, and in the end all of them are gone.
 fn slow(name: &str, args: &[&str], within: u64) {
     if !has("slowhttptest", "-h") {
@@ -523,7 +575,7 @@ fn slow(name: &str, args: &[&str], within: u64) {
         .args(args);
     let attack = Program::start(name, command.stderr(Stdio::null()));
     let start = now();
-    let (mut most, mut served) = (0, 0);
+    let (mut most, mut served, mut resident) = (0, 0, 0);
     let limit = Duration::from_secs(within - 5);
     loop {
         let asked = now();
@@ -538,13 +590,15 @@ fn slow(name: &str, args: &[&str], within: u64) {
             "served in time"
         );
         served += 1;
+        resident = resident.max(server.resident());
         let open = server.descriptors().saturating_sub(before);
         most = most.max(open);
         let gone = most >= 400 && open <= 2;
         let elapsed = now().duration_since(start);
         if gone {
             println!(
-                "{name}: {most} at once, all gone after {elapsed:?}, {served} good ones served"
+                "{name}: {most} descriptors at once, all gone after {elapsed:?}, {served} good ones served, {} MiB at most",
+                resident >> 20
             );
             break;
         }

@@ -7,7 +7,7 @@
 
 use super::fabric::Fabric;
 use super::packets::{Envelope, Kind};
-use super::socket::{Ending, NONE, Phase, Socket, Stream, Timer};
+use super::socket::{BUFFER, Ending, NONE, Phase, Socket, Stream, Timer};
 use super::table::{ORPHAN, QUEUED, WANTS_ROOM};
 use super::trace::Tag;
 use super::wire::Wire;
@@ -440,7 +440,11 @@ impl Fabric {
 
     pub(super) fn buffer_sizes(&self, node: u32, sid: Sid) -> Result<(usize, usize), NetError> {
         Ok(match &self.hosts[node as usize].table.get(sid)?.socket {
-            Socket::Listener(listener) => listener.buffers,
+            // What its connections will have.
+            Socket::Listener(listener) => {
+                let (send, receive) = listener.buffers;
+                (send.max(BUFFER), receive.max(BUFFER))
+            }
             Socket::Mailbox(mailbox) => (mailbox.unsent_max, mailbox.bytes_max),
             Socket::Stream(stream) => (stream.unsent_max, stream.rx_max),
         })

@@ -18,6 +18,7 @@ use hio::net::{
     ConnectOptions, Endpoint, Group, ListenOptions, MioNet, Net, NetError, Owner, Shutdown, Sid,
     SocketOption,
 };
+use hio::sim::{Sim, Station};
 use hio::tyme::Tyme;
 
 pub(crate) const fn ms(n: u64) -> Duration {
@@ -41,7 +42,7 @@ impl Drop for World {
     }
 }
 
-/// Runs a story over TCP v4 and v6 and Unix sockets, of the system and in memory.
+/// Runs a story over TCP v4 and v6 and Unix sockets, of the system, in memory, and in simulation.
 pub(crate) fn everywhere(mut story: impl FnMut(&mut World)) {
     for mut world in worlds() {
         eprintln!("-- {}", world.name);
@@ -75,6 +76,13 @@ pub(crate) fn worlds() -> Vec<World> {
             dir: Some(dir),
         },
     ];
+    all.push(World {
+        name: "simulated",
+        net: Box::new(simulation(1)),
+        at: Endpoint::host("127.0.0.1", 0),
+        tcp: true,
+        dir: None,
+    });
     // Machines without IPv6 exist.
     let mut net = real();
     let group = net.group(Owner::NONE);
@@ -90,6 +98,14 @@ pub(crate) fn worlds() -> Vec<World> {
         });
     }
     all
+}
+
+/// A simulated world with one node, both ends in it, and a network that takes its time.
+pub(crate) fn simulation(seed: u64) -> Station<Sim> {
+    let slow = "latency uniform 100us 3ms".parse().unwrap();
+    let mut sim = Sim::new(seed).with_loopback(slow);
+    let node = sim.station("a");
+    Station::new(sim, node)
 }
 
 pub(crate) fn unix_path() -> (PathBuf, PathBuf) {
@@ -135,6 +151,14 @@ impl World {
             group,
             got: Vec::new(),
             ended: None,
+        }
+    }
+
+    /// More bytes than all buffers of a connection take.
+    pub(crate) fn much(&self) -> usize {
+        match self.name {
+            "memory" | "simulated" => 3_000_000,
+            _ => 30_000_000,
         }
     }
 

@@ -44,7 +44,7 @@ pub use ends::{
     EventReader, EventSource, EventTooLarge, ExchangeId, Failure, Files, Handler, HttpClient,
     HttpClientEvent, HttpResponse, HttpServer, HttpServerEvent, Intake, Origin, Outgoing, Part,
     Persistence, PoolLimits, Pooled, PooledId, Request, RequestId, Response, Router, SendError,
-    ServerSent, SourceEvent,
+    ServerSent, Source, SourceEvent,
 };
 pub use error::{HttpError, Misuse};
 pub use head::{ReasonPhrase, RequestHead, ResponseHead};

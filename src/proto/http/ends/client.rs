@@ -246,6 +246,15 @@ impl ClientConnection {
         std::mem::take(&mut self.body)
     }
 
+    /// Moves the deadline of a request that waits or is under way; [`Tyme::NEVER`] takes it away.
+    /// Says whether there is such a request.
+    pub fn set_deadline(&mut self, id: ExchangeId, deadline: Tyme) -> bool {
+        let exchange = self.queue.iter_mut().find(|exchange| exchange.id == id);
+        exchange
+            .map(|exchange| exchange.deadline = deadline)
+            .is_some()
+    }
+
     /// Gives a request up: one that waits is forgotten, one that is under way takes its
     /// connection with it. There is no event for it.
     pub fn cancel(&mut self, id: ExchangeId) {

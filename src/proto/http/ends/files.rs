@@ -2,40 +2,54 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED,
-    RANGE,
+    ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    LAST_MODIFIED, RANGE,
 };
 use http::{Method, StatusCode};
 
+use super::conditions::{Range, is_another, is_unchanged, may_be_partial, parse_range};
 use super::date;
-use super::message::{Request, Response};
-use crate::proto::http::RequestHead;
+use super::message::{Answer, Request, Response};
+use super::source::Source;
+use crate::proto::http::{Length, RequestHead};
 
 /// Answers GET and HEAD with the files below a folder, and never with others.
 ///
 /// A path is taken apart, decoded, and looked up segment by segment: `..`, hidden names, control
 /// characters and whatever leads out of the folder, symbolic links included, are not found. A
 /// folder is answered with its `index.html`. Conditions (`If-Match`, `If-None-Match`,
-/// `If-Modified-Since`, `If-Unmodified-Since`, `If-Range`) and one range of bytes are kept to (RFC 9110 §13, §14). A file
-/// is read whole, up to a limit, because nothing here waits: very large ones are for somebody
-/// else.
+/// `If-Modified-Since`, `If-Unmodified-Since`, `If-Range`) and one range of bytes are kept to (RFC 9110 §13, §14).
+///
+/// A file is opened once and read as the peer takes it, as a [`Source`]: what is held in memory does not
+/// depend on its size. One that becomes shorter meanwhile breaks its connection off; one that is
+/// replaced by another of its name is sent as it was. Opening and reading are calls to the file system, made
+/// where the handler is asked and where the server sends: a disk that takes long is waited for, a
+/// piece at a time.
+///
+/// Each file that is being sent is a descriptor. So there is a limit to them
+/// ([`with_open_max`](Self::with_open_max)); beyond it, and when the system has no more, 503 is the answer.
 ///
 /// ```
-/// use hio::proto::http::Files;
+/// use hio::proto::http::{Files, Request, RequestId, Router};
 /// let files = Files::below(std::env::temp_dir())?;
-/// # let _ = files;
+/// let router = Router::new().get("/*", move |_: RequestId, request: Request| files.answer(&request));
+/// # let _ = router;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Files {
     root: PathBuf,
     bytes_max: u64,
+    open_max: usize,
+    /// How many are being sent; the clones share it.
+    open: Arc<AtomicUsize>,
 }
 
 impl Files {
@@ -48,37 +62,53 @@ impl Files {
         match root.is_dir() {
             true => Ok(Self {
                 root,
-                bytes_max: 64 * 1024 * 1024,
+                bytes_max: u64::MAX,
+                open_max: 512,
+                open: Arc::default(),
             }),
-            false => Err(io::Error::new(io::ErrorKind::NotADirectory, "no folder")),
+            false => Err(io::Error::new(ErrorKind::NotADirectory, "no folder")),
         }
     }
 
-    /// Sets the size of the largest file, or range, that is answered with. Default 64 MiB.
+    /// Sets the size of the largest file, or range, in bytes that is answered with; 501 is the answer
+    /// to more. There is none by default.
     #[must_use]
     pub const fn with_bytes_max(mut self, bytes: u64) -> Self {
         self.bytes_max = bytes;
         self
     }
 
+    /// Sets how many files are sent at a time, by this and all its clones; 503 is the answer to more.
+    /// Default 512: half of the descriptors that a process usually has.
+    #[must_use]
+    pub const fn with_open_max(mut self, files: usize) -> Self {
+        self.open_max = files;
+        self
+    }
+
+    /// How many files are being sent, by this and all its clones.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// Answers a request for a path below the folder.
     #[must_use]
-    pub fn answer(&self, request: &Request) -> Response {
+    pub fn answer(&self, request: &Request) -> Answer {
         let head = &request.head;
         if ![Method::GET, Method::HEAD].contains(&head.method) {
             let allow = HeaderValue::from_static("GET, HEAD");
-            return Response::status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, allow);
+            return Answer::Now(
+                Response::status(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, allow),
+            );
         }
-        let found = self.locate(head.target.path()).and_then(|path| {
-            // Looked at first: opening a named pipe would wait for its other end.
-            fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
-            let file = File::open(&path).ok()?;
-            let meta = file.metadata().ok().filter(fs::Metadata::is_file)?;
-            Some((path, file, meta))
-        });
-        match found {
-            Some((path, file, meta)) => self.found(&path, file, &meta, head),
-            None => Response::status(StatusCode::NOT_FOUND),
+        let opened = match self.locate(head.target.path()) {
+            Some(path) => open(&path).map(|(file, meta)| (path, file, meta)),
+            None => Err(StatusCode::NOT_FOUND),
+        };
+        match opened {
+            Ok((path, file, meta)) => self.found(&path, file, &meta, head),
+            Err(status) => Answer::Now(Response::status(status)),
         }
     }
 
@@ -107,7 +137,7 @@ impl Files {
         shown.then_some(real)
     }
 
-    fn found(&self, path: &Path, file: File, meta: &fs::Metadata, head: &RequestHead) -> Response {
+    fn found(&self, path: &Path, file: File, meta: &fs::Metadata, head: &RequestHead) -> Answer {
         let asked = &head.headers;
         let modified = meta.modified().ok().and_then(since_1970);
         let tag = tag(meta.len(), modified);
@@ -124,11 +154,11 @@ impl Files {
             say(LAST_MODIFIED, &date::to_text(modified));
         }
         if is_another(asked, &tag, modified) {
-            return Response::status(StatusCode::PRECONDITION_FAILED);
+            return Answer::Now(Response::status(StatusCode::PRECONDITION_FAILED));
         }
         if is_unchanged(asked, &tag, modified) {
             response.head.status = StatusCode::NOT_MODIFIED;
-            return response;
+            return Answer::Now(response);
         }
         // RFC 9110 §14.2: of all methods, only GET has ranges.
         let range = asked
@@ -144,7 +174,7 @@ impl Files {
                 if let Ok(value) = HeaderValue::from_str(&told) {
                     no.head.headers.insert(CONTENT_RANGE, value);
                 }
-                return no;
+                return Answer::Now(no);
             }
             Some(Range::Part { from, len }) => {
                 let last = from + len - 1;
@@ -157,25 +187,66 @@ impl Files {
             }
         };
         if len > self.bytes_max {
-            return Response::status(StatusCode::NOT_IMPLEMENTED);
+            return Answer::Now(Response::status(StatusCode::NOT_IMPLEMENTED));
         }
-        match read(file, from, len) {
-            Ok(body) => {
-                response.body = body;
-                response
-            }
-            // It became shorter, or the disk failed: what was said of it is no longer true.
-            Err(_) => Response::status(StatusCode::INTERNAL_SERVER_ERROR),
+        if head.method == Method::HEAD {
+            return Answer::Read(response.head, Length::Known(len), Source::new(io::empty()));
         }
+        match self.part(file, from, len) {
+            Ok(source) => Answer::Read(response.head, Length::Known(len), source),
+            Err(status) => Answer::Now(Response::status(status)),
+        }
+    }
+
+    /// What is sent of a file.
+    fn part(&self, mut file: File, from: u64, len: u64) -> Result<Source, StatusCode> {
+        if self.open() >= self.open_max {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let sought = file.seek(SeekFrom::Start(from));
+        sought.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Source::new(Part {
+            rest: file.take(len),
+            open: Arc::clone(&self.open),
+        }))
     }
 }
 
-fn read(mut file: File, from: u64, len: u64) -> io::Result<Vec<u8>> {
-    let size = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut body = vec![0; size];
-    file.read_exact(&mut body)?;
-    Ok(body)
+/// A part of an open file, counted while it is there.
+struct Part {
+    rest: Take<File>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Read for Part {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.rest.read(buf)
+    }
+}
+
+/// Opens a file, and says what it is then; or the status for what it is not.
+fn open(path: &Path) -> Result<(File, fs::Metadata), StatusCode> {
+    let status = |why: io::Error| match why.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => StatusCode::NOT_FOUND,
+        // Out of descriptors, mostly: another moment may have one.
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let is_file = |meta: fs::Metadata| match meta.is_file() {
+        true => Ok(meta),
+        false => Err(StatusCode::NOT_FOUND),
+    };
+    // Looked at first: opening a named pipe would wait for its other end.
+    fs::metadata(path).map_err(status).and_then(is_file)?;
+    let file = File::open(path).map_err(status)?;
+    let meta = file.metadata().map_err(status).and_then(is_file)?;
+    Ok((file, meta))
 }
 
 fn since_1970(at: SystemTime) -> Option<Duration> {
@@ -186,94 +257,6 @@ fn since_1970(at: SystemTime) -> Option<Duration> {
 fn tag(len: u64, modified: Option<Duration>) -> String {
     let nanos = modified.map_or(0, |at| at.as_nanos());
     format!("\"{len:x}-{nanos:x}\"")
-}
-
-/// Whether the file is not the one that is wanted (RFC 9110 §13.1.1, §13.1.4).
-fn is_another(asked: &HeaderMap, tag: &str, modified: Option<Duration>) -> bool {
-    if asked.contains_key(IF_MATCH) {
-        let mut tags = tags(asked, IF_MATCH);
-        return !tags.any(|one| one == b"*" || one == tag.as_bytes());
-    }
-    let since = asked
-        .get(IF_UNMODIFIED_SINCE)
-        .and_then(|v| date::parse(v.to_str().ok()?));
-    let (Some(since), Some(modified)) = (since, modified) else {
-        return false;
-    };
-    modified.as_secs() > since.as_secs()
-}
-
-/// The entity tags of a field, as they are written.
-fn tags(asked: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    let values = asked.get_all(name).iter();
-    values.flat_map(|v| v.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii))
-}
-
-/// RFC 9110 §13.2.2: a tag counts more than a date.
-fn is_unchanged(asked: &HeaderMap, tag: &str, modified: Option<Duration>) -> bool {
-    if asked.contains_key(IF_NONE_MATCH) {
-        return tags(asked, IF_NONE_MATCH)
-            .any(|one| one == b"*" || one.strip_prefix(b"W/").unwrap_or(one) == tag.as_bytes());
-    }
-    let since = asked
-        .get(IF_MODIFIED_SINCE)
-        .and_then(|v| date::parse(v.to_str().ok()?));
-    let (Some(since), Some(modified)) = (since, modified) else {
-        return false;
-    };
-    modified.as_secs() <= since.as_secs()
-}
-
-/// RFC 9110 §13.1.5: a range of another version is of no use.
-fn may_be_partial(asked: &HeaderMap, tag: &str, modified: Option<Duration>) -> bool {
-    let Some(condition) = asked.get(IF_RANGE) else {
-        return true;
-    };
-    let Ok(text) = condition.to_str() else {
-        return false;
-    };
-    match date::parse(text) {
-        Some(at) => modified.is_some_and(|modified| modified.as_secs() == at.as_secs()),
-        None => text == tag,
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Range {
-    Part { from: u64, len: u64 },
-    Unsatisfiable,
-}
-
-/// One range of bytes (RFC 9110 §14.1.2); `None` for several, or what is none: then the whole is
-/// sent.
-fn parse_range(text: &str, len: u64) -> Option<Range> {
-    let (first, last) = text.strip_prefix("bytes=")?.trim().split_once('-')?;
-    let number = |text: &str| -> Option<u64> {
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| text.parse().unwrap_or(u64::MAX))
-    };
-    let (from, end) = match (number(first), last) {
-        (None, last) if first.is_empty() => {
-            let wanted = number(last)?;
-            (len - wanted.min(len), if wanted == 0 { 0 } else { len })
-        }
-        (Some(from), "") => (from, len),
-        (Some(from), last) => {
-            let last = number(last)?;
-            if last < from {
-                return None;
-            }
-            (from, last.saturating_add(1).min(len))
-        }
-        (None, _) => return None,
-    };
-    match from < end {
-        true => Some(Range::Part {
-            from,
-            len: end - from,
-        }),
-        false => Some(Range::Unsatisfiable),
-    }
 }
 
 /// Percent-decoding of one segment; `None` when it is not UTF-8 after it.
@@ -320,34 +303,5 @@ fn content_type(path: &Path) -> &'static str {
         "woff2" => "font/woff2",
         "woff" => "font/woff",
         _ => "application/octet-stream",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges() {
-        let part = |from, len| Some(Range::Part { from, len });
-        for (text, wanted) in [
-            ("bytes=0-4", part(0, 5)),
-            ("bytes=2-", part(2, 8)),
-            ("bytes=-3", part(7, 3)),
-            ("bytes=-30", part(0, 10)),
-            ("bytes=5-50", part(5, 5)),
-            ("bytes=9-9", part(9, 1)),
-            ("bytes=10-", Some(Range::Unsatisfiable)),
-            ("bytes=-0", Some(Range::Unsatisfiable)),
-            ("bytes=4-2", None),
-            ("bytes=1-2,4-5", None),
-            ("bytes=+1-2", None),
-            ("bytes=-", None),
-            ("lines=1-2", None),
-            ("bytes=99999999999999999999-", Some(Range::Unsatisfiable)),
-        ] {
-            assert_eq!(parse_range(text, 10), wanted, "{text}");
-        }
-        assert_eq!(parse_range("bytes=0-0", 0), Some(Range::Unsatisfiable));
     }
 }

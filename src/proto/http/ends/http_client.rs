@@ -241,6 +241,17 @@ impl HttpClient {
         body
     }
 
+    /// Moves the deadline of a request, further attempts included: [`Tyme::NEVER`] takes it away, as for a
+    /// stream that may last once its head is there. False for a request that is over.
+    pub fn set_deadline(&mut self, id: AskId, deadline: Tyme) -> bool {
+        let Some(asking) = self.asks.get_mut(&id) else {
+            return false;
+        };
+        asking.deadline = deadline;
+        self.pool.set_deadline(asking.pooled, deadline);
+        true
+    }
+
     /// Gives a request up, without an event.
     pub fn cancel(&mut self, id: AskId) {
         if let Some(asking) = self.asks.remove(&id) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::source::Source;
 use crate::link::RemoterId;
 use crate::net::Endpoint;
 use crate::proto::http::{Length, RequestHead, ResponseHead};
@@ -61,7 +62,7 @@ pub enum Intake {
 }
 
 /// How a request is answered.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Answer {
     /// With this.
     Now(Response),
@@ -69,6 +70,9 @@ pub enum Answer {
     Later,
     /// With this head now, and a body by [`HttpServer::send`](super::HttpServer::send).
     Begin(ResponseHead, Length),
+    /// With this head now, and a body that the server reads as the peer takes it. After HEAD nothing
+    /// is read.
+    Read(ResponseHead, Length, Source),
 }
 
 /// A response with its whole body.

@@ -3,6 +3,7 @@
 
 mod ask;
 mod client;
+mod conditions;
 mod date;
 mod deadlines;
 mod event_source;
@@ -15,6 +16,7 @@ mod peer;
 mod pool;
 mod router;
 mod server;
+mod source;
 mod url;
 
 pub use ask::{Ask, Part};
@@ -30,3 +32,4 @@ pub use message::{Access, Answer, Intake, Request, RequestId, Response};
 pub use pool::{ConnectionPool, Dialling, Origin, PoolLimits, Pooled, PooledId};
 pub use router::Router;
 pub use server::{Handler, HttpServer, HttpServerEvent, SendError};
+pub use source::Source;

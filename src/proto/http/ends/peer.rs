@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::message::{Access, Answer, Intake, Request, RequestId, Response};
 use super::server::{Handler, HttpServerEvent, SendError};
+use super::source::{Reading, Source};
 use crate::link::{Remoter, RemoterId, TxError};
 use crate::net::Endpoint;
 use crate::proto::http::{
@@ -29,12 +30,18 @@ pub(super) struct Peer {
     taking: Taking,
     /// The body of the request so far.
     body: Vec<u8>,
+    /// More of it was held than is read ahead, and was taken.
+    resumes: bool,
     trailers: HeaderMap,
     /// The request under way until it is handed over; after that only for the log.
     head: Option<RequestHead>,
     peer: Endpoint,
     /// What the link had no room for.
     out: Vec<u8>,
+    /// What the rest of the response's body is read from.
+    source: Option<Source>,
+    /// Whether [`Reading`] knows of it.
+    reads: bool,
     /// Bytes of the response's body, and its status.
     sent: (u64, Option<StatusCode>),
     began: Tyme,
@@ -69,6 +76,7 @@ pub(super) struct Turn<'a> {
     pub(super) events: &'a mut Vec<HttpServerEvent>,
     pub(super) log: &'a mut Option<super::server::Log>,
     pub(super) draining: bool,
+    pub(super) reading: &'a mut Reading,
 }
 
 impl Peer {
@@ -80,9 +88,12 @@ impl Peer {
             nth: 0,
             taking: Taking::Head,
             body: Vec::new(),
+            resumes: false,
             trailers: HeaderMap::new(),
             head: None,
             out: Vec::new(),
+            source: None,
+            reads: false,
             sent: (0, None),
             began: tyme,
             moved: tyme,
@@ -113,9 +124,11 @@ impl Peer {
         !self.out.is_empty()
     }
 
-    /// Whether something waits in the link that a turn would look at.
-    pub(super) fn wants_turn(&self, link: &Remoter) -> bool {
-        !link.rx().is_empty() || link.cutoff()
+    /// Whether there is something that a turn would look at: bytes in the link, or the end of a
+    /// body of which as much was held as may be.
+    pub(super) fn wants_turn(&mut self, link: &Remoter) -> bool {
+        let resumes = std::mem::take(&mut self.resumes);
+        resumes || !link.rx().is_empty() || link.cutoff()
     }
 
     /// Takes in what came, as far as it may.
@@ -127,6 +140,7 @@ impl Peer {
             return turn.handler.switched(self.request_id(), link);
         }
         self.flush(link);
+        self.read_on(link, turn);
         while self.step(link, turn) {}
         if self.taking == Taking::Head && !link.rx().is_empty() {
             self.head_since.get_or_insert(turn.tyme);
@@ -266,6 +280,7 @@ impl Peer {
             Answer::Later => return,
             Answer::Now(response) => self.answer(&response),
             Answer::Begin(head, length) => self.start(&head, length),
+            Answer::Read(head, length, source) => self.start_reading(&head, length, source),
         };
         if let Err(why) = answered {
             log::error!("request {}: {why}", self.request_id());
@@ -274,6 +289,7 @@ impl Peer {
                 link.abort();
             }
         }
+        self.read_on(link, turn); // so that the first piece goes out with the head
         self.flush(link);
         self.next_if_over(turn);
     }
@@ -311,6 +327,7 @@ impl Peer {
 
     /// The connection is over.
     fn gone(&mut self, turn: &mut Turn<'_>) {
+        self.source = None;
         if self.busy() {
             turn.events.push(HttpServerEvent::Gone(self.request_id()));
             self.logged(turn);
@@ -427,6 +444,92 @@ impl Peer {
         Ok(())
     }
 
+    /// As [`start`](Self::start), with a body that is read from a source.
+    pub(super) fn start_reading(
+        &mut self,
+        head: &ResponseHead,
+        length: Length,
+        source: Source,
+    ) -> Result<(), Misuse> {
+        self.start(head, length)?;
+        if self.connection.ours() != State::Body {
+            return Ok(());
+        }
+        match self.connection.unsent() {
+            Length::Known(0) => self.connection.send_end(&HeaderMap::new(), &mut self.out),
+            _ => {
+                self.source = Some(source);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the next piece of the body, when the one before is sent. [`Reading`] says when there is
+    /// time for it, and looks afterwards whether there may be a further one.
+    pub(super) fn read_on(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if !self.reads {
+            self.reads = true;
+            turn.reading.look_at(self.id);
+        }
+        let waits = self.out.len() + link.pending();
+        if waits > HEAD_BYTES {
+            return;
+        }
+        let left = match self.connection.unsent() {
+            Length::Known(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        let room = link.room().saturating_sub(self.out.len() + CHUNK_FRAME);
+        let Some(piece) = turn.reading.piece(source, room.min(left)) else {
+            return;
+        };
+        let none = HeaderMap::new();
+        let sent = match piece {
+            Ok([]) => self.connection.send_end(&none, &mut self.out),
+            Ok(piece) => {
+                self.sent.0 += piece.len() as u64;
+                self.connection.send_data(piece, &mut self.out)
+            }
+            Err(why) => {
+                log::error!("request {}: reading its body: {why}", self.request_id());
+                return self.break_off(link);
+            }
+        };
+        let over = sent.is_ok() && self.connection.unsent() == Length::Known(0);
+        let sent = match over && self.connection.ours() == State::Body {
+            true => self.connection.send_end(&none, &mut self.out),
+            false => sent,
+        };
+        if let Err(why) = sent {
+            log::error!("request {}: {why}", self.request_id());
+            return self.break_off(link);
+        }
+        if self.connection.ours() != State::Body {
+            self.source = None;
+        }
+        self.flush(link);
+        self.next_if_over(turn);
+    }
+
+    /// Ends in a way that nobody takes for the end of the body.
+    fn break_off(&mut self, link: &mut Remoter) {
+        self.source = None;
+        link.abort();
+    }
+
+    /// Whether the body has more to read, and all before is sent.
+    pub(super) fn hungers(&self, link: &Remoter) -> bool {
+        self.source.is_some() && self.out.is_empty() && link.pending() == 0
+    }
+
+    /// Notes whether it waits for a turn of [`Reading`].
+    pub(super) const fn set_reads(&mut self, reads: bool) {
+        self.reads = reads;
+    }
+
     pub(super) fn send(&mut self, data: &[u8], link: &mut Remoter) -> Result<(), SendError> {
         self.flush(link);
         let room = link.room().saturating_sub(CHUNK_FRAME);
@@ -462,8 +565,13 @@ impl Peer {
         self.settle(link, turn);
     }
 
+    pub(super) fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
     /// Takes out what came of a body that is streamed.
     pub(super) fn take_body(&mut self) -> Vec<u8> {
+        self.resumes = self.body.len() >= STREAM_BYTES_MAX;
         std::mem::take(&mut self.body)
     }
 
@@ -502,5 +610,7 @@ const TOO_LARGE: &str = "the body is larger than what is collected";
 const STREAM_BYTES_MAX: usize = 64 * 1024;
 /// Bytes around a chunk: sixteen digits and two line ends.
 const CHUNK_FRAME: usize = 20;
+/// As much may wait before a piece of a source is read: a head, and not a piece.
+const HEAD_BYTES: usize = 4 * 1024;
 /// Storage that a connection keeps between two responses.
 const KEPT_BYTES_MAX: usize = 16 * 1024;

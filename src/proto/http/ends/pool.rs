@@ -324,6 +324,17 @@ impl ConnectionPool {
         taken.unwrap_or_default()
     }
 
+    /// Moves the deadline of a request; as [`ClientConnection::set_deadline`].
+    pub fn set_deadline(&mut self, id: PooledId, deadline: Tyme) -> bool {
+        let mut waiting = self.waiting.iter_mut();
+        if let Some(waiting) = waiting.find(|waiting| waiting.id == id) {
+            waiting.deadline = deadline;
+            return true;
+        }
+        self.of(id)
+            .is_some_and(|(slot, exchange)| slot.connection.set_deadline(exchange, deadline))
+    }
+
     /// Gives a request up, without an event. Its connection, if it had one, is closed; its place
     /// in the pool is free again.
     pub fn cancel(&mut self, id: PooledId) {

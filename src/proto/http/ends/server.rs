@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use super::deadlines::Deadlines;
 use super::message::{Access, Answer, Intake, Request, RequestId, Response};
 use super::peer::{Peer, Turn};
+use super::source::{Reading, Source};
 use crate::link::{Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Server};
 use crate::net::{Endpoint, ListenOptions, Net, Owner};
 use crate::proto::http::{HttpLimits, Length, Misuse, RequestHead, ResponseHead};
@@ -124,6 +125,8 @@ pub struct HttpServer {
     starved: Vec<RequestId>,
     /// Connections that have more to send than their links have room for.
     spilling: Vec<RemoterId>,
+    /// Bodies that are read from sources.
+    reading: Reading,
     log: Option<Log>,
     draining: bool,
 }
@@ -160,6 +163,7 @@ impl HttpServer {
             waiting: Vec::new(),
             starved: Vec::new(),
             spilling: Vec::new(),
+            reading: Reading::default(),
             log: None,
             draining: false,
         }
@@ -202,6 +206,7 @@ impl HttpServer {
         self.waiting.clear();
         self.starved.clear();
         self.spilling.clear();
+        self.reading = Reading::default();
         self.draining = false;
     }
 
@@ -238,7 +243,7 @@ impl HttpServer {
     /// When a service is needed next although nothing is ready; as [`Server::due`].
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
-        match self.waiting.is_empty() {
+        match self.waiting.is_empty() && !self.reading.goes_on() {
             true => self.server.due(tyme).min(self.deadlines.soonest()),
             false => tyme,
         }
@@ -267,6 +272,26 @@ impl HttpServer {
         net: &mut dyn Net,
         handler: &mut dyn Handler,
     ) -> Result<(), ListenerLost> {
+        self.reading.begin();
+        let mut served = self.round(tyme, net, handler);
+        // As long as the sockets take what is read of sources: one that takes no more wakes us.
+        while served.is_ok() && self.reading.goes_on_now() {
+            served = self.round(tyme, net, handler);
+        }
+        self.expire(tyme, handler);
+        self.events.extend(self.fresh.drain(..));
+        let (server, open) = (&self.server, self.open);
+        self.deadlines.tidy(open, |id| server.get(id).is_some());
+        served
+    }
+
+    /// Serves all that is ready, once.
+    fn round(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        handler: &mut dyn Handler,
+    ) -> Result<(), ListenerLost> {
         let mut turn = Turn {
             tyme,
             limits: &self.limits,
@@ -274,6 +299,7 @@ impl HttpServer {
             events: &mut self.fresh,
             log: &mut self.log,
             draining: self.draining,
+            reading: &mut self.reading,
         };
         let mut table = Table {
             peers: &mut self.peers,
@@ -286,14 +312,15 @@ impl HttpServer {
                 table.serve(remoter, &mut turn);
             }
         }
+        while let Some(id) = turn.reading.next() {
+            if let Some(remoter) = self.server.get_mut(id) {
+                table.read(remoter, &mut turn);
+            }
+        }
         let served = self.server.service_each(tyme, net, |remoter| {
             table.serve(remoter, &mut turn);
         });
         self.hear(tyme);
-        self.expire(tyme, handler);
-        self.events.extend(self.fresh.drain(..));
-        let (server, open) = (&self.server, self.open);
-        self.deadlines.tidy(open, |id| server.get(id).is_some());
         served
     }
 
@@ -337,6 +364,17 @@ impl HttpServer {
                 other => other.is_some(),
             }
         });
+        let peers = &mut self.peers;
+        self.reading.sort_out(|id| {
+            let peer = peers.get_mut(id.place()).and_then(Option::as_deref_mut);
+            let Some(peer) = peer.filter(|peer| peer.remoter() == id) else {
+                return false;
+            };
+            let link = server.get(id).filter(|link| link.closed().is_none());
+            let hungers = link.is_some_and(|link| peer.hungers(link));
+            peer.set_reads(hungers);
+            hungers
+        });
     }
 
     fn expire(&mut self, tyme: Tyme, handler: &mut dyn Handler) {
@@ -364,6 +402,7 @@ impl HttpServer {
                         events: &mut self.fresh,
                         log: &mut self.log,
                         draining: self.draining,
+                        reading: &mut self.reading,
                     };
                     if let Some(remoter) = self.server.get_mut(id) {
                         peer.late(late, remoter, &mut turn);
@@ -400,6 +439,17 @@ impl Table<'_> {
             self.spilling.push(remoter.id());
         }
         arm(peer, remoter, turn.limits, self.deadlines);
+    }
+}
+
+impl Table<'_> {
+    /// It is the turn of one whose body is read from a source.
+    fn read(&mut self, remoter: &mut Remoter, turn: &mut Turn<'_>) {
+        let peer = self.peers.get_mut(remoter.id().place());
+        if let Some(peer) = peer.and_then(Option::as_deref_mut) {
+            peer.set_reads(false);
+        }
+        self.serve(remoter, turn);
     }
 }
 
@@ -469,6 +519,26 @@ impl HttpServer {
         })
     }
 
+    /// Answers with a body that the server reads as the peer takes it.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`], or a response that makes no message.
+    pub fn begin_reading(
+        &mut self,
+        tyme: Tyme,
+        id: RequestId,
+        head: &ResponseHead,
+        length: Length,
+        source: Source,
+    ) -> Result<(), SendError> {
+        self.with(tyme, id, |peer, remoter, turn| {
+            let done = peer.start_reading(head, length, source);
+            peer.read_on(remoter, turn);
+            peer.after_answer(remoter, turn);
+            Ok(done?)
+        })
+    }
+
     /// Sends a piece of the body.
     ///
     /// # Errors
@@ -498,6 +568,10 @@ impl HttpServer {
 
     /// Takes what has come of a streamed body; empty when nothing has.
     pub fn take_body(&mut self, id: RequestId) -> Vec<u8> {
+        // To take nothing is no reason for a turn.
+        if !self.peer(id.remoter()).is_some_and(Peer::has_body) {
+            return Vec::new();
+        }
         let taken = self.with(Tyme::ZERO, id, |peer, _, _| Ok(peer.take_body()));
         taken.unwrap_or_default()
     }
@@ -530,6 +604,7 @@ impl HttpServer {
             events: &mut self.fresh,
             log: &mut self.log,
             draining: self.draining,
+            reading: &mut self.reading,
         };
         let done = act(peer, remoter, &mut turn);
         if peer.wants_turn(remoter) {
