@@ -5,8 +5,9 @@
 //! cargo run --release --example channel_server -- --unix /tmp/channel.sock --codec json --rpc
 //! ```
 //!
-//! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
-//! SIGINT or SIGTERM. A request is a list: an operation and what it needs. With `--rpc`, it is a
+//! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
+//! it answers what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
+//! its certificate anew. See `docs/drain.md`. A request is a list: an operation and what it needs. With `--rpc`, it is a
 //! call of a function by path instead.
 
 mod common;
@@ -20,8 +21,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
-use hio::doers::SignalDoer;
 use hio::doing::prelude::*;
+use hio::link::tls::ServerTls;
 use hio::net::MioNet;
 use hio::proto::channel::rpc::RpcServer;
 use hio::proto::channel::{
@@ -160,6 +161,13 @@ impl Desk {
         }
     }
 
+    /// Requests that are never answered would keep the server for ever: they fail.
+    fn drop_hung(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.hung.clear();
+        }
+    }
+
     fn due(&self) -> Tyme {
         let first = self.slow.first_key_value();
         first.map_or(Tyme::NEVER, |((due, _), _)| *due)
@@ -177,14 +185,22 @@ fn too_deep() -> Value {
 impl Doer for Answerer {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         let desk = &mut self.desk;
+        if cx.draining().is_some() {
+            desk.drop_hung();
+            self.server.drain(cx.net);
+        }
         desk.answer_slow(tyme);
         self.server
             .service_each(tyme, cx.net, |channel| desk.look(tyme, channel))?;
+        if cx.draining().is_some() && self.server.is_empty() {
+            return Ok(Done(true));
+        }
         Ok(Park(self.server.due(tyme).min(desk.due())))
     }
 
@@ -202,12 +218,19 @@ pub(crate) struct Caller {
 impl Doer for Caller {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            self.server.channels.drain(cx.net);
+        }
         self.later.answer(tyme);
         self.server.serve(&mut self.later, tyme, cx.net)?;
+        if cx.draining().is_some() && self.server.channels.is_empty() {
+            return Ok(Done(true));
+        }
         Ok(Park(self.server.channels.due(tyme).min(self.later.due())))
     }
 
@@ -219,25 +242,29 @@ impl Doer for Caller {
 fn main() -> ExitCode {
     env_logger::init();
     let asked = asked(lexopt::Parser::from_env());
-    common::run("channel_server", HELP, asked, serve)
+    let help = format!("{HELP}\n{}", common::SIGNALS);
+    common::run("channel_server", &help, asked, serve)
 }
 
-/// The server that a command line asks for, and whether it serves calls.
-pub(crate) fn asked(args: lexopt::Parser) -> Result<(ChannelServer, bool), Usage> {
+/// The server that a command line asks for, its TLS, and whether it serves calls.
+pub(crate) fn asked(args: lexopt::Parser) -> Result<Asked, Usage> {
     let options = Options::read(args, "client-ca", false)?;
     let config = options.config()?;
     let at = options.at.clone().ok_or(Usage::Help)?;
     let mut server = ChannelServer::bind(at, &config).map_err(Usage::wrong)?;
-    if let Some(tls) = options.server_tls()? {
-        server = server.with_tls(tls);
+    let tls = options.server_tls()?;
+    if let Some(tls) = &tls {
+        server = server.with_tls(tls.clone());
     }
-    Ok((server, options.rpc))
+    Ok((server, tls, options.rpc))
 }
 
-fn serve((server, rpc): (ChannelServer, bool)) -> Result<(), Fault> {
+pub(crate) type Asked = (ChannelServer, Option<ServerTls>, bool);
+
+fn serve((server, tls, rpc): Asked) -> Result<(), Fault> {
     match rpc {
-        true => run(calls(server), |doer| &doer.server.channels),
-        false => run(answers(server), |doer| &doer.server),
+        true => run(calls(server), tls, |doer| &doer.server.channels),
+        false => run(answers(server), tls, |doer| &doer.server),
     }
 }
 
@@ -260,10 +287,11 @@ pub(crate) fn calls(server: ChannelServer) -> (Doist, Id<Caller>) {
 
 fn run<D: Doer + 'static>(
     (mut doist, id): (Doist, Id<D>),
+    tls: Option<ServerTls>,
     channels: fn(&D) -> &ChannelServer,
 ) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
-    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    common::listen(&mut doist, &mut net, tls.as_ref())?;
     doist.enter(&mut net)?;
     let listens = doist.get(id).and_then(|doer| channels(doer).server());
     if let Some(server) = listens {

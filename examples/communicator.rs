@@ -5,7 +5,8 @@
 //! cargo run --release --example communicator -- send --addr localhost --port 8000 --peer bob=localhost:8001
 //! ```
 //!
-//! `echo` says `listening on ADDR` once it serves and ends in order on SIGINT or SIGTERM; `send`
+//! `echo` says `listening on ADDR` once it serves. On SIGINT or SIGTERM it answers what has come and
+//! ends, within 10 s; a second one ends it at once. `send`
 //! verifies what comes back, prints one JSON line, and exits 1 on a mismatch.
 
 mod common;
@@ -44,7 +45,9 @@ send sends packets to the first peer, each of which must come back.
     --me NAME               who we are among those; default bob for echo, alice for send
     --count N               send: packets at the same time; default 50
     --kinds N               send --pool: objects of so many kinds; default all 24
-    --sizes A,B,...         send: bytes of packets one after the other; default 0 to 8 MiB";
+    --sizes A,B,...         send: bytes of packets one after the other; default 0 to 8 MiB
+
+SIGINT or SIGTERM: echo answers what has come and ends, within 10 s; a second one ends it at once.";
 
 fn main() -> ExitCode {
     env_logger::init();

@@ -9,8 +9,9 @@
 //!
 //! With `--wirelog`, `--pcapng` and `--keylog` it shows what passes: see `docs/wire-log.md`.
 //!
-//! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
-//! SIGINT or SIGTERM.
+//! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
+//! it echoes what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
+//! its certificate anew. See `docs/drain.md`.
 
 pub(crate) mod common;
 #[path = "common/wire.rs"]
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
-use hio::doers::{EchoServerDoer, SignalDoer};
+use hio::doers::EchoServerDoer;
 use hio::doing::prelude::*;
 use hio::link::tls::ServerTls;
 use hio::link::{Limits, Server};
@@ -61,7 +62,8 @@ pub(crate) struct Options {
 fn main() -> ExitCode {
     env_logger::init();
     let options = options(lexopt::Parser::from_env(), Tape::recording());
-    common::run("echo_server", HELP, options, serve)
+    let help = format!("{HELP}\n{}", common::SIGNALS);
+    common::run("echo_server", &help, options, serve)
 }
 
 fn serve(options: Options) -> Result<(), Fault> {
@@ -74,8 +76,9 @@ fn serve(options: Options) -> Result<(), Fault> {
 }
 
 fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
+    let tls = options.tls.clone();
     let (mut doist, echo) = doist(options);
-    doist.named("signals").add(SignalDoer::new(net)?);
+    common::listen(&mut doist, net, tls.as_ref())?;
     doist.enter(net)?;
     if let Some(echo) = doist.get(echo) {
         let at = common::plain(echo.server().ha());

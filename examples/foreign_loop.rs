@@ -58,7 +58,7 @@ fn options() -> Result<Duration, Usage> {
 
 fn both(secs: Duration) -> Result<(), Fault> {
     match inside::run(secs / 2)? {
-        Outcome::Stopped => Ok(()), // by a signal
-        _ => devices::run(secs / 2),
+        Outcome::Limit => devices::run(secs / 2),
+        _ => Ok(()), // a signal
     }
 }

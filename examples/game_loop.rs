@@ -124,7 +124,7 @@ fn game(options: Options) -> Result<(), Fault> {
     let unsliced = town.comes_to_the_same()?;
     match (tally.mismatches, tally.lost) {
         // Whoever ends it early by a signal cuts the players off.
-        (0, _) if outcome == Some(Outcome::Stopped) => {}
+        (0, _) if outcome.is_some() => {}
         (0, 0) if joined == options.peers => {}
         (wrong, lost) => {
             return Err(Fault::msg(format!(

@@ -7,8 +7,9 @@
 //! curl -N http://127.0.0.1:8080/events
 //! ```
 //!
-//! It says `listening on ADDR` once it serves, sleeps while nothing happens, and ends in order on
-//! SIGINT or SIGTERM. `RUST_LOG=http_server=info` prints an access log.
+//! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
+//! it answers what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
+//! its certificate anew. See `docs/drain.md`. `RUST_LOG=http_server=info` prints an access log.
 
 mod common;
 
@@ -17,7 +18,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Usage;
-use hio::doers::SignalDoer;
 use hio::doing::prelude::*;
 use hio::link::tls::ServerTls;
 use hio::link::{Limits, Server};
@@ -43,6 +43,8 @@ Answers HTTP/1.1: GET /hello, POST /echo, GET /events, and files.
 
 /// Bytes of the largest body that is echoed.
 const ECHO_MAX: usize = 64 * 1024 * 1024;
+/// How long the end after so many requests may take.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Time between two events.
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -57,13 +59,15 @@ pub(crate) struct Options {
 fn main() -> ExitCode {
     env_logger::init();
     let options = options(lexopt::Parser::from_env());
-    common::run("http_server", HELP, options, serve)
+    let help = format!("{HELP}\n{}", common::SIGNALS);
+    common::run("http_server", &help, options, serve)
 }
 
 fn serve(options: Options) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
+    let tls = options.tls.clone();
     let (mut doist, web) = doist(options);
-    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    common::listen(&mut doist, &mut net, tls.as_ref())?;
     doist.enter(&mut net)?;
     if let Some(web) = doist.get(web) {
         let at = common::plain(web.server.server().ha());
@@ -178,10 +182,15 @@ impl Web {
 impl Doer for Web {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            self.end_events(tyme);
+            self.server.drain(cx.net);
+        }
         self.server.service(tyme, cx.net, &mut self.site)?;
         for event in self.server.events() {
             if let HttpServerEvent::Gone(id) = event {
@@ -193,14 +202,10 @@ impl Doer for Web {
             self.send_events(tyme);
         }
         if self.site.requests >= self.requests_max {
-            self.end_events(tyme);
-            if self.server.server().listening() {
-                self.server.drain(cx.net);
-            }
-            if self.server.is_empty() {
-                cx.ask.stop();
-                return Ok(Done(true));
-            }
+            cx.ask.drain(LIMIT);
+        }
+        if cx.draining().is_some() && self.server.is_empty() {
+            return Ok(Done(true));
         }
         let due = self.server.due(tyme);
         Ok(Park(match self.site.listeners.is_empty() {

@@ -20,7 +20,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use echo_server::common::{self, Usage};
-use hio::doers::SignalDoer;
 use hio::doing::{DoerId, Fault};
 use hio::net::{RecordedRun, Replay, ReplayEnd, Tape};
 use lexopt::prelude::*;
@@ -57,8 +56,9 @@ pub(crate) fn replay(recording: RecordedRun, out: &mut dyn Write) -> Result<(), 
     let args = lexopt::Parser::from_args(args);
     let server = echo_server::options(args, tape)
         .map_err(|_| Fault::msg("not the recording of an echo_server"))?;
+    let tls = server.tls.clone();
     let (mut doist, _) = echo_server::doist(server);
-    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    common::listen(&mut doist, &mut net, tls.as_ref())?;
     let stop = doist.stop_handle();
     net = net.on_stop(move || stop.stop());
     let ran = doist.run(&mut net);

@@ -79,7 +79,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `http` | yes | `proto::http`: HTTP/1.1 as a machine without sockets |
-//! | `signals` | yes | `doers::SignalDoer`: SIGINT and SIGTERM end a Doist in order |
+//! | `signals` | yes | `doers::SignalDoer`: SIGINT and SIGTERM drain a Doist, a second one stops it; `doers::ReloadDoer`: SIGHUP |
 //! | `tls` | yes | `link::tls`: TLS by rustls with the ring provider |
 //! | `channel` | yes | `proto::channel`: requests and replies, byte-compatible with aiomas |
 //! | `communicator` | yes | `proto::communicator`: packets between named peers, byte-compatible with tno's HttpCommunicator |

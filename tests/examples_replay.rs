@@ -169,3 +169,51 @@ fn a_difference_is_told_with_its_doer_and_exit_code_1() {
     assert!(text(&out.stderr).contains("not a recording"), "{out:?}");
     std::fs::remove_file(file).unwrap();
 }
+
+/// A run that is told to read its certificate anew, twice, once in vain, and is ended under load: the
+/// signals are part of the recording.
+#[test]
+fn d1_a_run_that_reloads_and_drains_under_load_replays() {
+    let root = pki::Authority::root("test root");
+    let id = root.issue("server", |_| {});
+    let (ca, cert) = (
+        written("ca2.pem", &root.pem()),
+        written("s2.pem", &id.chain),
+    );
+    let key = written("s2.key", &id.key);
+    let [ca, cert, key] = [ca, cert, key].map(|path| path.to_str().unwrap().to_owned());
+    let file = scratch("drain.rec");
+    let record = ["--addr", "127.0.0.1:0", "--record", file.to_str().unwrap()];
+    let tls = ["--tls", "--cert", &cert, "--key", &key];
+    let served = Served::echo(&[&record[..], &tls].concat());
+    let load = |count: &str| {
+        Command::new(example("echo_client"))
+            .args(["--addr", &served.addr, "--conns", "4", "--count", count])
+            .args(["--tls", "--ca", &ca, "--name", "localhost"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let new = root.issue("server", |_| {});
+    std::fs::write(&cert, &new.chain).unwrap();
+    std::fs::write(&key, &new.key).unwrap();
+    served.signal(Signal::HUP);
+    assert!(load("20").wait().unwrap().success());
+    std::fs::write(&key, "no key").unwrap();
+    served.signal(Signal::HUP);
+    assert!(load("20").wait().unwrap().success());
+    let mut busy = load("1000000");
+    pause(Duration::from_millis(300));
+    let (status, rest) = served.stop(Signal::TERM);
+    assert!(status.success(), "{status}");
+    busy.wait().unwrap(); // it was cut off, in order
+    let hash = rest.trim().strip_prefix("recorded ").unwrap();
+    for path in [&ca, &cert, &key] {
+        std::fs::remove_file(path).unwrap();
+    }
+    let out = replay(&file);
+    assert!(out.status.success(), "{out:?}");
+    assert_eq!(text(&out.stdout).lines().last(), Some(hash));
+    std::fs::remove_file(file).unwrap();
+}

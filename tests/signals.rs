@@ -68,7 +68,7 @@ fn a_signal_while_parked_stops_the_run() {
     for signal in [Signal::TERM, Signal::INT] {
         assert_eq!(
             run(signal, Some(Duration::from_millis(40))),
-            Outcome::Stopped
+            Outcome::Drained
         );
     }
 }
@@ -76,7 +76,7 @@ fn a_signal_while_parked_stops_the_run() {
 #[test]
 fn a_signal_before_the_run_is_not_lost() {
     let _alone = ALONE.lock();
-    assert_eq!(run(Signal::TERM, None), Outcome::Stopped);
+    assert_eq!(run(Signal::TERM, None), Outcome::Drained);
 }
 
 #[test]

@@ -8,8 +8,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hio::doing::Fault;
-use hio::net::{Endpoint, Net, Record, Tape};
+use hio::doers::{ReloadDoer, SignalDoer};
+use hio::doing::{Doist, Fault};
+use hio::link::tls::ServerTls;
+use hio::net::{Endpoint, Net, NetError, Record, Tape};
 use hio::tyme::duration_from_secs;
 
 /// Why a program does not start.
@@ -33,6 +35,11 @@ impl From<lexopt::Error> for Usage {
         Self::wrong(why)
     }
 }
+
+/// What `--help` of the servers says of signals.
+pub(crate) const SIGNALS: &str = "
+SIGINT or SIGTERM: answers what has come and ends, within 10 s; a second one ends it at once.
+SIGHUP: reads the files of TLS anew; when one is bad, the old ones stay.";
 
 /// Runs a program: 0 when it went well or explained itself, 1 when it failed, 2 when its command
 /// line makes no sense.
@@ -81,6 +88,24 @@ pub(crate) fn record<N: Net>(
     }
     say(format_args!("recorded {}", recorded.hash))?;
     ran
+}
+
+/// Listens for signals where there are any: on other systems the program runs until it is killed.
+pub(crate) fn listen<A>(
+    doist: &mut Doist<A>,
+    net: &mut dyn Net,
+    tls: Option<&ServerTls>,
+) -> Result<(), Fault> {
+    match SignalDoer::new(net) {
+        Ok(doer) => drop(doist.named("signals").add(doer)),
+        Err(NetError::Unsupported) => return Ok(()),
+        Err(why) => return Err(why.into()),
+    }
+    if let Some(tls) = tls {
+        let doer = ReloadDoer::of_tls(net, tls)?;
+        doist.named("reload").add(doer);
+    }
+    Ok(())
 }
 
 /// Prints a line. Unlike `println!`, it does not panic when nobody reads it.

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use hio::doers::SignalDoer;
 use hio::doing::prelude::*;
 use hio::net::{Endpoint, MioNet, Net, ResolverOptions};
 use hio::proto::communicator::{
-    Bytes, CommunicatorError, CommunicatorEvent, DeliveryId, HttpCommunicator, HttpTransport,
-    Object, Pool, PoolEvent, Rejection,
+    Bytes, CommunicatorError, CommunicatorEvent, CommunicatorState, DeliveryId, HttpCommunicator,
+    HttpTransport, Object, Pool, PoolEvent, Rejection,
 };
 
 use super::common;
@@ -18,6 +17,41 @@ pub(crate) struct PacketEcho {
     communicator: HttpCommunicator,
     /// Packets that cannot be sent back yet: their senders wait.
     waiting: VecDeque<(DeliveryId, String, Bytes)>,
+    ending: Ending,
+}
+
+/// How a communicator ends while its Doist drains, as `CommunicatorDoer` does it: when nothing is
+/// under way, or when half of the time has passed.
+#[derive(Default)]
+struct Ending {
+    patience: Option<Tyme>,
+}
+
+impl Ending {
+    fn shuts_down(
+        &mut self,
+        limit: Option<Tyme>,
+        communicator: &HttpCommunicator,
+        tyme: Tyme,
+    ) -> bool {
+        let started = communicator.state() == CommunicatorState::Started;
+        let Some(limit) = limit.filter(|_| started) else {
+            return false;
+        };
+        let half = tyme + limit.since(tyme) / 2;
+        let patience = *self.patience.get_or_insert(half);
+        let rests = communicator.pending() == 0 && communicator.unanswered() == 0;
+        rests || tyme >= patience
+    }
+
+    fn is_over(communicator: &HttpCommunicator) -> bool {
+        communicator.state() == CommunicatorState::Stopped && !communicator.is_closing()
+    }
+
+    /// When to look again although nothing happens.
+    fn due(&self, tyme: Tyme) -> Tyme {
+        self.patience.filter(|at| *at > tyme).unwrap_or(Tyme::NEVER)
+    }
 }
 
 impl PacketEcho {
@@ -57,6 +91,7 @@ impl Doer for PacketEcho {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         let (tyme, owner) = (cx.tyme(), cx.ask.owner());
         self.communicator.initialize(tyme, cx.net, owner)?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
@@ -69,7 +104,17 @@ impl Doer for PacketEcho {
                 break;
             }
         }
-        Ok(Park(self.communicator.due(tyme)))
+        if self
+            .ending
+            .shuts_down(cx.draining(), &self.communicator, tyme)
+        {
+            self.communicator.shutdown(tyme, cx.net)?;
+            self.communicator.service(tyme, cx.net)?;
+        }
+        if Ending::is_over(&self.communicator) {
+            return Ok(Done(true));
+        }
+        Ok(Park(self.communicator.due(tyme).min(self.ending.due(tyme))))
     }
 
     fn exit(&mut self, cx: &mut Cx<'_>) {
@@ -81,6 +126,7 @@ impl Doer for PacketEcho {
 pub(crate) struct ObjectEcho {
     pool: Pool<HttpTransport>,
     waiting: VecDeque<(String, String, Object)>,
+    ending: Ending,
 }
 
 impl ObjectEcho {
@@ -116,6 +162,7 @@ impl Doer for ObjectEcho {
     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
         let (tyme, owner) = (cx.tyme(), cx.ask.owner());
         self.pool.initialize(tyme, cx.net, owner)?;
+        cx.ask.join_drain();
         Ok(Park(Tyme::NEVER))
     }
 
@@ -130,7 +177,15 @@ impl Doer for ObjectEcho {
                 break;
             }
         }
-        Ok(Park(self.pool.due(tyme)))
+        let communicator = self.pool.communicator();
+        if self.ending.shuts_down(cx.draining(), communicator, tyme) {
+            self.pool.shutdown(tyme, cx.net)?;
+            self.pool.service(tyme, cx.net)?;
+        }
+        if Ending::is_over(self.pool.communicator()) && !self.pool.is_closing() {
+            return Ok(Done(true));
+        }
+        Ok(Park(self.pool.due(tyme).min(self.ending.due(tyme))))
     }
 
     fn exit(&mut self, cx: &mut Cx<'_>) {
@@ -154,6 +209,7 @@ pub(crate) fn packets(options: &Options) -> Result<Serving<PacketEcho>, Fault> {
     let echo = PacketEcho {
         communicator,
         waiting: VecDeque::new(),
+        ending: Ending::default(),
     };
     Ok((echo, |echo| first(echo.communicator.transport())))
 }
@@ -167,6 +223,7 @@ pub(crate) fn objects(options: &Options) -> Result<Serving<ObjectEcho>, Fault> {
     let echo = ObjectEcho {
         pool,
         waiting: VecDeque::new(),
+        ending: Ending::default(),
     };
     Ok((echo, |echo| first(echo.pool.communicator().transport())))
 }
@@ -181,7 +238,7 @@ pub(crate) fn serve<D: Doer + Send + 'static>((echo, listens): Serving<D>) -> Re
     net.start_resolver(ResolverOptions::default())?;
     let mut doist = Doist::new(());
     let id = doist.named("echo").add(echo);
-    doist.named("signals").add(SignalDoer::new(&mut net)?);
+    common::listen(&mut doist, &mut net, None)?;
     doist.enter(&mut net)?;
     if let Some(at) = doist.get(id).and_then(listens) {
         common::say(format_args!("listening on {}", common::plain(&at)))?;

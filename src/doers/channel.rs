@@ -107,7 +107,8 @@ fn next(channel: &Channel, tyme: Tyme) -> Next {
 ///
 /// Requests are answered by the closure given to [`each`](Self::each), at once; or by doers that
 /// come after it in enter order and are named in [`waking`](Self::waking), and that wake this one
-/// when they have answered something.
+/// when they have answered something. When the Doist [drains](crate::doing::Ask::drain), it does as
+/// [`ChannelServer::drain`] says and is done then.
 #[derive(Default)]
 pub struct ChannelServerDoer {
     wakes: Vec<DoerId>,
@@ -144,6 +145,7 @@ impl ChannelServerDoer {
 impl Doer<ChannelServer> for ChannelServerDoer {
     fn enter(&mut self, cx: &mut Cx<'_, ChannelServer>) -> Result<Next, Fault> {
         cx.app.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(match cx.app.server() {
             Some(_) => Next::Park(Tyme::NEVER),
             None => Next::Again,
@@ -151,6 +153,10 @@ impl Doer<ChannelServer> for ChannelServerDoer {
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, ChannelServer>) -> Result<Next, Fault> {
+        let drains = cx.draining().is_some();
+        if drains {
+            cx.app.drain(cx.net);
+        }
         match &mut self.each {
             Some(each) => cx.app.service_each(tyme, cx.net, each)?,
             None => cx.app.service(tyme, cx.net)?,
@@ -161,6 +167,7 @@ impl Doer<ChannelServer> for ChannelServerDoer {
             }
         }
         Ok(match cx.app.server() {
+            _ if drains && cx.app.is_empty() => Next::Done(true),
             Some(_) => Next::Park(cx.app.due(tyme)),
             None => Next::Again,
         })

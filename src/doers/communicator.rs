@@ -6,7 +6,9 @@ use crate::tyme::Tyme;
 ///
 /// Mount it on the communicator. Enter initializes it, recur services it, exit closes it. It parks,
 /// and runs when a socket is ready, a deadline has come, or somebody wakes it. When it was shut down
-/// it ends, done, once what came before is answered.
+/// it ends, done, once what came before is answered. When the Doist
+/// [drains](crate::doing::Ask::drain), it is shut down once nothing is under way, or half of the time
+/// has passed.
 ///
 /// The doers that use the communicator come after it in enter order and are named in
 /// [`waking`](Self::waking). When they have sent or answered something they wake this one, or call
@@ -46,13 +48,18 @@ use crate::tyme::Tyme;
 #[derive(Clone, Debug, Default)]
 pub struct CommunicatorDoer {
     wakes: Vec<DoerId>,
+    /// While it drains: when to shut down at the latest.
+    patience: Option<Tyme>,
 }
 
 impl CommunicatorDoer {
     /// One that wakes nobody.
     #[must_use]
     pub const fn new() -> Self {
-        Self { wakes: Vec::new() }
+        Self {
+            wakes: Vec::new(),
+            patience: None,
+        }
     }
 
     /// Wakes a doer whenever there are events.
@@ -60,6 +67,26 @@ impl CommunicatorDoer {
     pub fn waking(mut self, id: impl Into<DoerId>) -> Self {
         self.wakes.push(id.into());
         self
+    }
+
+    /// While the Doist drains: when to shut a communicator down, which may be now. Its own packets
+    /// have half of the time to have their outcome, so that the other half is left for answers.
+    fn shuts_down<T: Transport>(
+        &mut self,
+        limit: Option<Tyme>,
+        communicator: &Communicator<T>,
+        tyme: Tyme,
+    ) -> Tyme {
+        let started = communicator.state() == CommunicatorState::Started;
+        let Some(limit) = limit.filter(|_| started) else {
+            return Tyme::NEVER;
+        };
+        let half = tyme + limit.since(tyme) / 2;
+        let patience = *self.patience.get_or_insert(half);
+        match communicator.pending() == 0 && communicator.unanswered() == 0 {
+            true => tyme,
+            false => patience,
+        }
     }
 
     fn wake<A: ?Sized>(&self, cx: &mut Cx<'_, A>) {
@@ -73,6 +100,7 @@ impl<T: Transport> Doer<Communicator<T>> for CommunicatorDoer {
     fn enter(&mut self, cx: &mut Cx<'_, Communicator<T>>) -> Result<Next, Fault> {
         let tyme = cx.tyme();
         cx.app.initialize(tyme, cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Next::Park(cx.app.due(tyme)))
     }
 
@@ -86,10 +114,15 @@ impl<T: Transport> Doer<Communicator<T>> for CommunicatorDoer {
         if cx.app.has_news() {
             self.wake(cx);
         }
+        let patience = self.shuts_down(cx.draining(), cx.app, tyme);
+        if patience <= tyme {
+            cx.app.shutdown(tyme, cx.net)?;
+            cx.app.service(tyme, cx.net)?;
+        }
         let over = cx.app.state() == CommunicatorState::Stopped && !cx.app.is_closing();
         Ok(match over {
             true => Next::Done(true),
-            false => Next::Park(cx.app.due(tyme)),
+            false => Next::Park(cx.app.due(tyme).min(patience)),
         })
     }
 
@@ -130,6 +163,7 @@ impl<T: Transport> Doer<Pool<T>> for PoolDoer {
     fn enter(&mut self, cx: &mut Cx<'_, Pool<T>>) -> Result<Next, Fault> {
         let tyme = cx.tyme();
         cx.app.initialize(tyme, cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Next::Park(cx.app.due(tyme)))
     }
 
@@ -143,10 +177,16 @@ impl<T: Transport> Doer<Pool<T>> for PoolDoer {
         if cx.app.has_news() {
             self.inner.wake(cx);
         }
+        let communicator = cx.app.communicator();
+        let patience = self.inner.shuts_down(cx.draining(), communicator, tyme);
+        if patience <= tyme {
+            cx.app.shutdown(tyme, cx.net)?;
+            cx.app.service(tyme, cx.net)?;
+        }
         let stopped = cx.app.communicator().state() == CommunicatorState::Stopped;
         Ok(match stopped && !cx.app.is_closing() {
             true => Next::Done(true),
-            false => Next::Park(cx.app.due(tyme)),
+            false => Next::Park(cx.app.due(tyme).min(patience)),
         })
     }
 

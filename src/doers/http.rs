@@ -6,8 +6,8 @@ use crate::tyme::Tyme;
 
 /// Owns an [`HttpServer`] and its handler. Enter opens it, recur serves, exit closes it; it parks.
 ///
-/// When the doer is [told to drain](Self::drain), it answers what is under way and is done when no
-/// connection is left.
+/// When the Doist [drains](crate::doing::Ask::drain), or the doer alone is [told to](Self::drain), it
+/// answers what is under way and is done when no connection is left: see [`HttpServer::drain`].
 ///
 /// ```
 /// use hio::doers::HttpServerDoer;
@@ -88,21 +88,21 @@ impl<H: Handler> HttpServerDoer<H> {
 impl<H: Handler, A: ?Sized> Doer<A> for HttpServerDoer<H> {
     fn enter(&mut self, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Next::Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
+        let draining = self.draining || cx.draining().is_some();
+        if draining {
+            self.server.drain(cx.net);
+        }
         self.server.service(tyme, cx.net, &mut self.handler)?;
         for &id in &self.wakes {
             cx.ask.wake(id);
         }
-        if self.draining {
-            if self.server.server().listening() {
-                self.server.drain(cx.net);
-            }
-            if self.server.is_empty() {
-                return Ok(Next::Done(true));
-            }
+        if draining && self.server.is_empty() {
+            return Ok(Next::Done(true));
         }
         Ok(Next::Park(self.server.due(tyme)))
     }

@@ -9,8 +9,8 @@ mod datagram;
 #[cfg(feature = "http")]
 mod http;
 mod server;
-#[cfg(all(unix, feature = "signals"))]
-mod signal;
+#[cfg(feature = "signals")]
+mod signals;
 mod wirelog;
 
 #[cfg(feature = "channel")]
@@ -22,6 +22,6 @@ pub use datagram::DatagramDoer;
 #[cfg(feature = "http")]
 pub use http::{HttpClientDoer, HttpServerDoer};
 pub use server::{EachServerDoer, EchoServerDoer, ServerDoer};
-#[cfg(all(unix, feature = "signals"))]
-pub use signal::SignalDoer;
+#[cfg(feature = "signals")]
+pub use signals::{ReloadDoer, SignalDoer};
 pub use wirelog::WireLogDoer;

@@ -8,7 +8,9 @@ use crate::tyme::Tyme;
 ///
 /// Mount it on the server: `doist.add_on(|app: &mut App| &mut app.server, ServerDoer::new())`.
 /// Enter opens the server, recur services it, exit closes it. It parks: it runs when a socket is
-/// ready or a tymeout is due, and costs nothing meanwhile.
+/// ready or a tymeout is due, and costs nothing meanwhile. When the Doist
+/// [drains](crate::doing::Ask::drain), it does as [`Server::drain`] says and is done then; who is still
+/// to answer on a connection [holds](crate::link::Link::hold) it.
 ///
 /// The doers that look at the connections come after it in enter order and are named in
 /// [`waking`](Self::waking), so that they can park too. What they queue is sent in the next
@@ -55,17 +57,21 @@ impl ServerDoer {
 impl Doer<Server> for ServerDoer {
     fn enter(&mut self, cx: &mut Cx<'_, Server>) -> Result<Next, Fault> {
         cx.app.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Next::Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, Server>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            cx.app.drain(cx.net);
+        }
         cx.app.service(tyme, cx.net)?;
         if cx.app.has_news() {
             for &id in &self.wakes {
                 cx.ask.wake(id);
             }
         }
-        Ok(Next::Park(cx.app.due(tyme)))
+        Ok(next(cx.app, tyme))
     }
 
     fn exit(&mut self, cx: &mut Cx<'_, Server>) {
@@ -75,7 +81,8 @@ impl Doer<Server> for ServerDoer {
 
 /// Owns a [`Server`] and sends back whatever its connections receive: hio's EchoServerDoer.
 ///
-/// It parks. An example of the fast way to serve, [`Server::service_each`].
+/// It parks. An example of the fast way to serve, [`Server::service_each`]. When the Doist
+/// [drains](crate::doing::Ask::drain), it does as [`Server::drain`] says and is done then.
 #[derive(Debug)]
 pub struct EchoServerDoer {
     server: Server,
@@ -103,17 +110,29 @@ impl EchoServerDoer {
 impl<A: ?Sized> Doer<A> for EchoServerDoer {
     fn enter(&mut self, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Next::Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            self.server.drain(cx.net);
+        }
         self.server
             .service_each(tyme, cx.net, |remoter| echo(remoter))?;
-        Ok(Next::Park(self.server.due(tyme)))
+        Ok(next(&self.server, tyme))
     }
 
     fn exit(&mut self, cx: &mut Cx<'_, A>) {
         self.server.close(cx.net);
+    }
+}
+
+/// A server that drains is done when nobody is left.
+fn next(server: &Server, tyme: Tyme) -> Next {
+    match server.is_drained() {
+        true => Next::Done(true),
+        false => Next::Park(server.due(tyme)),
     }
 }
 
@@ -128,6 +147,7 @@ fn echo(link: &mut Link) {
 /// Owns a [`Server`] and serves its connections with a closure.
 ///
 /// The closure is called as [`Server::service_each`] says: this is the fast way to serve. It parks.
+/// When the Doist [drains](crate::doing::Ask::drain), it does as [`Server::drain`] says and is done then.
 ///
 /// ```
 /// use hio::doers::EachServerDoer;
@@ -182,12 +202,16 @@ impl<F> fmt::Debug for EachServerDoer<F> {
 impl<A: ?Sized, F: FnMut(&mut Remoter)> Doer<A> for EachServerDoer<F> {
     fn enter(&mut self, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
         self.server.open(cx.net, cx.ask.owner())?;
+        cx.ask.join_drain();
         Ok(Next::Park(Tyme::NEVER))
     }
 
     fn recur(&mut self, tyme: Tyme, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
+        if cx.draining().is_some() {
+            self.server.drain(cx.net);
+        }
         self.server.service_each(tyme, cx.net, &mut self.each)?;
-        Ok(Next::Park(self.server.due(tyme)))
+        Ok(next(&self.server, tyme))
     }
 
     fn exit(&mut self, cx: &mut Cx<'_, A>) {

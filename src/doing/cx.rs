@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::deed::{Deed, Mounted, Plain};
 use super::doer::Doer;
@@ -30,6 +31,13 @@ impl<A: ?Sized> Cx<'_, A> {
     #[must_use]
     pub fn tyme(&self) -> Tyme {
         self.ask.hub.tyme
+    }
+
+    /// Until when it may take at most, while the Doist is [asked to drain](Ask::drain): nothing new
+    /// is to be begun, what was begun is to be brought to its end. `None` in all other times.
+    #[must_use]
+    pub fn draining(&self) -> Option<Tyme> {
+        self.ask.hub.drain
     }
 
     /// hio's `temp`: whether this doer was added with it, so that it keeps nothing for good.
@@ -117,6 +125,7 @@ pub(super) enum What<A: ?Sized> {
     Extend(Vec<New<A>>),
     Remove(Vec<DoerId>),
     Stop,
+    Drain(Duration),
 }
 
 /// A doer that is to be entered.
@@ -157,6 +166,39 @@ impl<A: ?Sized> Ask<'_, A> {
                 what: What::Stop,
             });
         }
+    }
+
+    /// Asks the Doist to drain: all who are parked are woken, and it stops when those who have
+    /// [joined](Self::join_drain) are through, or when `limit` has passed. Asked again, the sooner
+    /// limit counts.
+    ///
+    /// Everybody learns of it from [`Cx::draining`]. The rest is as with [`stop`](Self::stop).
+    pub fn drain(&mut self, limit: Duration) {
+        if self.hub.closing > 0 {
+            let until = self.hub.tyme + limit;
+            self.hub.drain(self.me.get(), until);
+        } else {
+            self.push(Request {
+                root: true,
+                what: What::Drain(limit),
+            });
+        }
+    }
+
+    /// Makes drains wait for this doer, until it has ended in whatever way or has
+    /// [left](Self::leave_drain). Best said in enter: counts at once, also while a drain is under
+    /// way.
+    ///
+    /// A doer that joins finishes what it has begun once [`Cx::draining`] tells of a drain, and then
+    /// says `Done`.
+    pub fn join_drain(&mut self) {
+        self.hub.set_drains(self.me.get(), true);
+    }
+
+    /// Drains need not wait for this doer any more.
+    pub fn leave_drain(&mut self) {
+        self.hub.set_drains(self.me.get(), false);
+        self.hub.attention = true;
     }
 
     pub(super) fn push(&mut self, request: Request<A>) {

@@ -243,6 +243,7 @@ impl<F, B: ?Sized + 'static> Mounted<F, B> {
             What::Extend(new) => What::Extend(new.into_iter().map(mount).collect()),
             What::Remove(ids) => What::Remove(ids),
             What::Stop => What::Stop,
+            What::Drain(limit) => What::Drain(limit),
         };
         Request {
             root: request.root,

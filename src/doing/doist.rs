@@ -42,6 +42,8 @@ pub struct Doist<A: 'static = ()> {
     pub(super) overrun: Overrun,
     pub(super) overruns: Overruns,
     pub(super) stop: StopHandle,
+    /// A drain that was asked for from outside and has not begun.
+    pub(super) drain_asked: Option<Duration>,
     /// How tyme follows the clock, between two turns.
     pub(super) pacer: Option<Pacer>,
     pub(super) entered: bool,
@@ -87,6 +89,10 @@ pub enum Outcome {
     Limit,
     /// Somebody asked it to stop.
     Stopped,
+    /// Somebody asked it to drain, and all who take part came to their end in time.
+    Drained,
+    /// Somebody asked it to drain, and the limit of that was reached: what was left was cut off.
+    DrainLimit,
 }
 
 /// When an embedded Doist wants its next step.
@@ -191,6 +197,7 @@ impl<A: 'static> Doist<A> {
             overrun: Overrun::default(),
             overruns: Overruns::default(),
             stop: StopHandle::default(),
+            drain_asked: None,
             pacer: None,
             entered: false,
             added: false,
@@ -265,6 +272,48 @@ impl<A: 'static> Doist<A> {
     pub const fn with_advance_at_most(mut self, at_most: Duration) -> Self {
         self.advance_at_most = at_most;
         self
+    }
+
+    /// Asks it to drain, as [`Ask::drain`] does: for hosts that step it, and for tests. It begins with
+    /// the next pass, when tyme is where the clock is. A recording does not see it, other than a
+    /// signal. Before enter there is nothing to be drained.
+    ///
+    /// ```
+    /// use hio::doing::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// struct Work { left: u32 }
+    /// impl Doer for Work {
+    ///     fn enter(&mut self, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+    ///         cx.ask.join_drain();
+    ///         Ok(Park(Tyme::NEVER))
+    ///     }
+    ///     fn recur(&mut self, _tyme: Tyme, cx: &mut Cx<'_>) -> Result<Next, Fault> {
+    ///         if cx.draining().is_some() {
+    ///             self.left -= 1; // finishes what it has, takes nothing new
+    ///         }
+    ///         Ok(if self.left == 0 { Done(true) } else { Again })
+    ///     }
+    /// }
+    /// let mut doist = Doist::new(()).with_pace(Pace::Asap);
+    /// doist.add(Work { left: 3 });
+    /// let mut net = NullNet::default();
+    /// doist.enter(&mut net)?;
+    /// doist.drain(Duration::from_secs(10));
+    /// assert_eq!(doist.run(&mut net)?, Outcome::Drained);
+    /// # Ok::<(), Fault>(())
+    /// ```
+    pub fn drain(&mut self, limit: Duration) {
+        if self.entered {
+            let asked = self.drain_asked.map_or(limit, |asked| asked.min(limit));
+            self.drain_asked = Some(asked);
+        }
+    }
+
+    /// Until when it may drain at most, if it has begun to.
+    #[must_use]
+    pub const fn draining(&self) -> Option<Tyme> {
+        self.hub.drain
     }
 
     /// Decides what becomes of the Doist's own doers that fail. Without it, a failure ends the run.
@@ -558,7 +607,7 @@ impl<A: 'static> Doist<A> {
         if !self.entered {
             return Due::Idle;
         }
-        if self.cut || self.added || self.stop.is_set() {
+        if self.cut || self.added || self.stop.is_set() || self.drain_asked.is_some() {
             return Due::Now;
         }
         // A pass takes its tick at once, so anything due at every tick is due now.
@@ -575,10 +624,17 @@ impl<A: 'static> Doist<A> {
     /// for the next tick.
     pub(super) fn hub_soonest(&self) -> Option<Tyme> {
         let soonest = self.deeds.soonest_in(&self.hub);
-        let soonest = self
-            .limit
-            .map_or(soonest, |limit| soonest.min(self.start + limit));
+        if self.hub.is_drained() {
+            return Some(self.tyme());
+        }
+        let soonest = soonest.min(self.latest());
         (!soonest.is_never()).then_some(soonest)
+    }
+
+    /// When it ends at the latest: its own limit, or that of a drain.
+    pub(super) fn latest(&self) -> Tyme {
+        let limit = self.limit.map_or(Tyme::NEVER, |limit| self.start + limit);
+        limit.min(self.hub.drain.unwrap_or(Tyme::NEVER))
     }
 
     /// The scheduler and what it works with.

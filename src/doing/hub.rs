@@ -105,6 +105,8 @@ pub(super) struct Origin {
     /// How many doers it brought in.
     pub(super) births: u32,
     pub(super) options: Options,
+    /// A drain waits for its end.
+    pub(super) drains: bool,
 }
 
 /// What was said of a doer when it was added.
@@ -165,6 +167,10 @@ pub(super) struct Hub {
     /// Something happened that the running passes must look at: a request, a wake, a stop.
     pub(super) attention: bool,
     pub(super) stop: bool,
+    /// A drain is under way, until this tyme at most.
+    pub(super) drain: Option<Tyme>,
+    /// Open doers that a drain waits for. Invariant: as many as have `drains`.
+    pub(super) drainers: u32,
     pub(super) kind: Kind,
     pub(super) tyme: Tyme,
     /// How many closing hooks are under way: in them only stop and wake count (law O4).
@@ -201,6 +207,8 @@ impl Hub {
         Self {
             attention: false,
             stop: false,
+            drain: None,
+            drainers: 0,
             kind: Kind::Tick,
             tyme: Tyme::ZERO,
             closing: 0,
@@ -234,6 +242,7 @@ impl Hub {
             ordinal: NOBODY,
             births: 0,
             options,
+            drains: false,
         };
         let index = if self.free.len() > RESULTS_KEPT {
             self.free.pop_front()
@@ -391,6 +400,39 @@ impl Hub {
             }
             place = sched.owner;
         }
+    }
+
+    // ---- draining
+
+    /// Begins a drain, or brings the limit of the one under way nearer. Everybody who is parked is
+    /// woken once: `me` is the one that runs.
+    pub(super) fn drain(&mut self, me: u32, until: Tyme) {
+        let under_way = self.drain;
+        self.drain = Some(under_way.map_or(until, |limit| limit.min(until)));
+        self.attention = true;
+        if under_way.is_none() {
+            for place in 0..self.places.len() {
+                let place = u32::try_from(place).unwrap_or(NOBODY);
+                self.wake(me, self.id(place));
+            }
+        }
+    }
+
+    /// Says whether a drain waits for the end of a doer.
+    pub(super) fn set_drains(&mut self, place: u32, on: bool) {
+        let Some(origin) = self.origins.get_mut(place as usize) else {
+            return;
+        };
+        match (std::mem::replace(&mut origin.drains, on), on) {
+            (false, true) => self.drainers += 1,
+            (true, false) => self.drainers -= 1,
+            _ => {}
+        }
+    }
+
+    /// Whether a drain is over: nobody is left for whom it waits.
+    pub(super) const fn is_drained(&self) -> bool {
+        self.drain.is_some() && self.drainers == 0
     }
 
     // ---- telling

@@ -24,6 +24,7 @@ impl<A: 'static> Doist<A> {
         self.cut = false;
         self.left = false;
         self.hub.stop = false;
+        (self.hub.drain, self.hub.drainers, self.drain_asked) = (None, 0, None);
         self.hub.attention = false;
         self.start = self.tyme();
         self.credit = Duration::ZERO;
@@ -126,7 +127,8 @@ impl<A: 'static> Doist<A> {
         if !self.entered {
             return None;
         }
-        if self.stop.is_set() || (self.left && self.wake == Wake::Now) {
+        let asked = self.stop.is_set() || self.drain_asked.is_some();
+        if asked || (self.left && self.wake == Wake::Now) {
             return Some(Duration::ZERO);
         }
         let doers = match self.added || self.cut {
@@ -136,7 +138,7 @@ impl<A: 'static> Doist<A> {
                 self.tymist.ticks_to(soonest).map(|n| n.saturating_add(1))
             }
         };
-        let limit = self.limit.map(|limit| self.start + limit);
+        let limit = Some(self.latest()).filter(|limit| !limit.is_never());
         let limit = limit.and_then(|limit| self.tymist.ticks_to(limit));
         let ticks = doers.into_iter().chain(limit.map(|n| n.max(1))).min()?;
         let span = self.tymist.after(ticks) - self.tyme();
@@ -348,10 +350,7 @@ impl<A: 'static> Doist<A> {
     /// Wakes the owners of everything that is ready. Says whether somebody is to run for it.
     fn hear(&mut self, net: &mut dyn Net) -> bool {
         net.woken(&mut self.owners);
-        if self.owners.is_empty() {
-            return false;
-        }
-        let mut ready = false;
+        let mut ready = self.drain_asked.is_some();
         for owner in self.owners.drain(..) {
             ready |= self.hub.wake(NOBODY, owner.into());
         }
@@ -361,6 +360,9 @@ impl<A: 'static> Doist<A> {
     /// A pass over the Doist's own doers. Says whether it is complete.
     fn pass(&mut self, kind: Kind, slice: &Slice, net: &mut dyn Net) -> Result<bool, Fault> {
         self.hub.kind = kind;
+        if let Some(limit) = self.drain_asked.take() {
+            self.hub.drain(NOBODY, self.tymist.tyme() + limit);
+        }
         let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
         let (deeds, mut cx) = self.split(net);
         let mut result = Ok(true);
@@ -382,8 +384,8 @@ impl<A: 'static> Doist<A> {
 
     /// Whether a pass ended the run: stopped, or no doer left. The last tick is taken at once.
     fn over(&mut self) -> Option<Outcome> {
-        if self.hub.stop {
-            return Some(Outcome::Stopped);
+        if let Some(asked) = self.asked() {
+            return Some(asked);
         }
         if self.deeds.is_empty() && !self.added {
             self.tymist.tick();
@@ -392,19 +394,33 @@ impl<A: 'static> Doist<A> {
         None
     }
 
+    /// Whether somebody asked for an end that is there: of a stop, or of a drain that is over.
+    const fn asked(&self) -> Option<Outcome> {
+        match self.hub.stop {
+            true => Some(Outcome::Stopped),
+            false if self.hub.is_drained() => Some(Outcome::Drained),
+            false => None,
+        }
+    }
+
     /// Takes ticks; says whether the run is over.
     fn tick(&mut self, ticks: u64) -> Option<Outcome> {
-        if self.hub.stop {
-            return Some(Outcome::Stopped);
+        if let Some(asked) = self.asked() {
+            return Some(asked);
         }
         self.tymist.tick_by(ticks);
         if self.deeds.is_empty() && !self.added {
             return Some(Outcome::Done);
         }
-        let limit = self.limit.map(|limit| self.start + limit);
-        limit
-            .is_some_and(|limit| self.tyme() >= limit)
-            .then_some(Outcome::Limit)
+        let reached = |limit| self.tyme() >= limit;
+        match self.limit {
+            Some(limit) if reached(self.start + limit) => Some(Outcome::Limit),
+            _ => self
+                .hub
+                .drain
+                .is_some_and(reached)
+                .then_some(Outcome::DrainLimit),
+        }
     }
 
     fn close_all(&mut self, net: &mut dyn Net) {
@@ -414,6 +430,7 @@ impl<A: 'static> Doist<A> {
         let (deeds, mut cx) = self.split(net);
         deeds.close(&mut cx);
         self.stop.take();
+        (self.hub.drain, self.drain_asked) = (None, None);
         self.hub.chain.clear();
         self.hub.attention = false;
         self.me.set(NOBODY);

@@ -46,6 +46,11 @@ impl Accepts {
         self.retry
     }
 
+    /// Whether accepting waits for a place, or for the system.
+    pub(super) const fn paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
     /// Whether to look at the listener now: it is `ready`, or a pause is over.
     pub(super) fn wanted(&self, tyme: Tyme, ready: bool) -> bool {
         match self.pause {

@@ -21,6 +21,9 @@ pub enum CloseReason {
     /// The server or client it belonged to was closed.
     #[error("its owner was closed")]
     OwnerClosed,
+    /// Its server drained, and was closed before this connection had come to its end.
+    #[error("cut off by the end of a drain")]
+    DrainCut,
     /// The peer broke it off.
     #[error("reset by the peer")]
     Reset,
@@ -74,6 +77,9 @@ impl CloseReason {
             }
             Self::OwnerClosed => {
                 "The server or client was closed; what was queued may not have arrived."
+            }
+            Self::DrainCut => {
+                "The server ended before the connection did; it was reset, data may be lost."
             }
             Self::Reset => {
                 "The peer broke the connection off; what was sent last may not have arrived."

@@ -49,6 +49,9 @@ pub struct Limits {
     /// How long a closing connection has to send what is queued, and how long one that the peer
     /// has ended may keep received bytes unconsumed. Default 10 s.
     pub drain: Duration,
+    /// While a server drains: how long a connection must have had no traffic to count as through,
+    /// as its peer may be about to say something. Default 250 ms, longer than most round trips.
+    pub drain_quiet: Duration,
     /// How long a connection may have no traffic in either direction; `None`, the default, is
     /// for ever. Each connection can be given its own.
     pub tymeout: Option<Duration>,
@@ -75,6 +78,7 @@ impl Default for Limits {
             handshakes_per_service: 16,
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(10),
+            drain_quiet: Duration::from_millis(250),
             tymeout: None,
             events_max: 1024,
             accept_pause: Duration::from_millis(60),
@@ -103,6 +107,7 @@ impl Limits {
             ("handshake", self.handshake),
             ("linger", self.linger),
             ("drain", self.drain),
+            ("drain_quiet", self.drain_quiet),
             ("tymeout", self.tymeout.unwrap_or(Duration::MAX)),
         ];
         for (field, count) in counts {
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn a_limit_of_zero_is_refused_by_name() {
         type Set = fn(&mut Limits);
-        let zeros: [(&str, Set); 13] = [
+        let zeros: [(&str, Set); 14] = [
             ("connections_max", |l| l.connections_max = 0),
             ("accepts_per_service", |l| l.accepts_per_service = 0),
             ("rx_bytes_per_service", |l| l.rx_bytes_per_service = 0),
@@ -177,6 +182,7 @@ mod tests {
             ("handshakes_per_service", |l| l.handshakes_per_service = 0),
             ("linger", |l| l.linger = Duration::ZERO),
             ("drain", |l| l.drain = Duration::ZERO),
+            ("drain_quiet", |l| l.drain_quiet = Duration::ZERO),
             ("tymeout", |l| l.tymeout = Some(Duration::ZERO)),
         ];
         assert_eq!(Limits::default().validate(), Ok(()));

@@ -174,6 +174,18 @@ impl Link {
         }
     }
 
+    /// When it had traffic last, in either direction, or was refreshed.
+    #[must_use]
+    pub const fn active(&self) -> Tyme {
+        self.active
+    }
+
+    /// Whether nothing is under way: it stands, all that came was consumed, all that was queued is
+    /// sent, and nobody holds it.
+    pub(super) fn rests(&self) -> bool {
+        self.connected() && !self.hold && self.rx.is_empty() && self.pending() == 0
+    }
+
     /// The idle tymeout.
     #[must_use]
     pub const fn tymeout(&self) -> Option<Duration> {

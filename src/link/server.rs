@@ -1,4 +1,5 @@
 mod by_id;
+mod draining;
 mod turns;
 
 use std::net::SocketAddr;
@@ -81,6 +82,11 @@ pub struct Server {
     /// None while closed, draining, or lost.
     listener: Option<Sid>,
     accepts: Accepts,
+    /// How many may still be accepted before it listens no more.
+    last_accepts: Option<usize>,
+    /// What is closed now is cut off.
+    ends: bool,
+    drain: Option<draining::Drain>,
     table: Table,
     shared: Shared,
     #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
@@ -113,6 +119,9 @@ impl Server {
             group: None,
             listener: None,
             accepts: Accepts::default(),
+            last_accepts: None,
+            ends: false,
+            drain: None,
             table: Table::new(GRANULE),
             shared: Shared {
                 limits,
@@ -247,10 +256,15 @@ impl Server {
             return;
         };
         self.listener = None;
+        let reason = match self.ends {
+            true => CloseReason::DrainCut,
+            false => CloseReason::OwnerClosed,
+        };
         for id in self.ids() {
             // A moment that frees no place: the listener is gone.
-            self.end_one(id, CloseReason::OwnerClosed, Tyme::ZERO, net);
+            self.end_one(id, reason, Tyme::ZERO, net);
         }
+        (self.last_accepts, self.ends, self.drain) = (None, false, None);
         net.close_group(group);
         self.table.clear();
         self.ready.clear();
@@ -260,18 +274,13 @@ impl Server {
         log::info!("no longer listening on {}", self.ha);
     }
 
-    /// Stops listening and closes all connections in order. Service on until
-    /// [`is_empty`](Self::is_empty), which [`Limits::drain`] bounds, then [`close`](Self::close).
-    pub fn drain(&mut self, net: &mut dyn Net) {
-        self.stop_listening(net);
-        self.close_all_ix();
-    }
-
-    /// Listens no more; connections go on.
+    /// Listens no more, at once: who waits at the listener is sent away; connections go on. In most
+    /// cases [`finish_listening`](Self::finish_listening) is what is wanted.
     pub fn stop_listening(&mut self, net: &mut dyn Net) {
         if let Some(listener) = self.listener.take() {
             net.close(listener);
         }
+        self.last_accepts = None;
         self.accepts = Accepts::default();
     }
 
@@ -335,7 +344,10 @@ impl Server {
             return Tyme::NEVER;
         }
         match self.asked.is_empty() && self.ended.is_empty() {
-            true => self.table.due().min(self.accepts.due()),
+            true => {
+                let drain = self.drain.as_ref().map_or(Tyme::NEVER, |drain| drain.due());
+                self.table.due().min(self.accepts.due()).min(drain)
+            }
             false => tyme,
         }
     }
@@ -449,6 +461,9 @@ impl Server {
         if self.table.due() <= tyme {
             self.expire_each(tyme, net, &mut each);
         }
+        if self.drain.is_some() {
+            self.ebb(tyme, net, Some(&mut each));
+        }
         accepted
     }
 
@@ -475,6 +490,9 @@ impl Server {
         marks.clear();
         self.marks = marks;
         self.service_expiries(tyme, net);
+        if self.drain.is_some() {
+            self.ebb(tyme, net, None);
+        }
         accepted
     }
 

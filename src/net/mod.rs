@@ -111,7 +111,8 @@ pub trait Net {
     /// Appends the marked sockets of a group in ascending order and takes their marks.
     fn ready(&mut self, group: Group, out: &mut Vec<Sid>);
 
-    /// Marks a socket, as if it had just become ready.
+    /// Marks a socket, as if it had just become ready: the next read or accept asks the system,
+    /// whatever is known from the last poll.
     fn mark(&mut self, sid: Sid);
 
     /// Opens a listening socket. A Unix socket's file is removed again when it is closed.
@@ -190,8 +191,13 @@ pub trait Net {
 
     /// Shuts down one side or both.
     ///
+    /// On a listener, [`Shutdown::Receive`] lets no further connection come about, while those that
+    /// wait can still be accepted: so none is lost between the last accept and the close. On Linux
+    /// it does, and for Unix sockets everywhere; else it is [`NetError::Invalid`], and nothing
+    /// happens.
+    ///
     /// # Errors
-    /// The connection is gone already.
+    /// The connection is gone already; a listener of which the system cannot do it.
     fn shutdown(&mut self, sid: Sid, how: Shutdown) -> Result<(), NetError>;
 
     /// Closes a socket at once. A stale id is ignored.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -16,6 +17,7 @@ use super::sim::Sim;
 use super::trace::{NOBODY, Tag, put_text};
 use super::wire::What;
 use crate::net::{Conditions, NetError};
+use crate::tyme::nanos;
 
 type Act = Box<dyn FnOnce(&mut Sim) -> Result<(), SimError> + Send>;
 
@@ -189,6 +191,7 @@ impl Sim {
             Fault::Crash(_) => self.crash(node),
             Fault::Kill(_) => self.kill(node),
             Fault::Restart(_) => self.restart(node),
+            Fault::Drain(_, limit) => self.drain(node, *limit),
             Fault::Pause(_) => self.pause(node),
             Fault::Resume(_) => self.resume(node),
             Fault::Skew(_, by) | Fault::Step(_, by) => host.clock.step(*by),
@@ -298,6 +301,19 @@ impl Sim {
         self.fabric.tell(node.0, Tag::Restart, None, [0; 2], |_| {});
         self.nodes[node.index()].state = NodeState::Booting;
         self.fabric.rouse(node.0);
+    }
+
+    /// Asks the program of a node to drain within `limit`, as its first SIGTERM would, and stops it
+    /// when it drains already, as the second. One that does not run does not hear of it.
+    pub fn drain(&mut self, node: NodeId, limit: Duration) {
+        let state = &mut self.nodes[node.index()];
+        let runs = state.state == NodeState::Running;
+        if let Some(program) = state.program.as_mut().filter(|_| runs) {
+            program.drain(limit);
+            self.fabric
+                .tell(node.0, Tag::Drain, None, [nanos(limit), 0], |_| {});
+            self.fabric.rouse(node.0);
+        }
     }
 
     /// Lets the program of a node stand still. Its system goes on taking packets in.

@@ -22,6 +22,7 @@ use crate::tyme::Tyme;
 /// crash b                  the power of b goes off: its memory is gone, its peers are not told
 /// kill b                   the program of b dies; its system closes the sockets
 /// restart b                b boots, anew if it runs
+/// drain b 10s              the program of b is asked to drain within that time, as by a SIGTERM
 /// pause b / resume b       the program of b stands still; its system takes packets in
 /// reset a b                all connections between the two are reset
 /// skew a 30ms              the wall clock of a is off by that much from now on
@@ -58,6 +59,9 @@ pub enum Fault {
     Kill(String),
     /// Boots, anew if it runs: fresh state, next random streams.
     Restart(String),
+    /// The program is asked to [drain](crate::doing::Doist::drain) within so long, as by a SIGTERM; a
+    /// node that drains already is stopped at once, as by a second one.
+    Drain(String, Duration),
     /// The program stands still; the system goes on taking packets in.
     Pause(String),
     /// The program goes on.
@@ -120,6 +124,7 @@ impl Fault {
             | Self::Crash(a)
             | Self::Kill(a)
             | Self::Restart(a)
+            | Self::Drain(a, _)
             | Self::Pause(a)
             | Self::Resume(a)
             | Self::Skew(a, _)
@@ -150,6 +155,7 @@ impl fmt::Display for Fault {
             Self::Crash(a) => write!(f, "crash {a}"),
             Self::Kill(a) => write!(f, "kill {a}"),
             Self::Restart(a) => write!(f, "restart {a}"),
+            Self::Drain(a, limit) => write!(f, "drain {a} {}", units::Span(*limit)),
             Self::Pause(a) => write!(f, "pause {a}"),
             Self::Resume(a) => write!(f, "resume {a}"),
             Self::Reset(a, b) => write!(f, "reset {a} {b}"),
@@ -352,6 +358,7 @@ fn with_value(word: &str, words: &[&str]) -> Result<Fault, &'static str> {
     const SHARE: &str = "a share from 0 to 1 is wanted";
     const TIME: &str = "a time is wanted, as in 30ms or -2s";
     match (word, words) {
+        ("drain", [a, limit]) => Ok(Fault::Drain(node(a)?, units::span(limit).ok_or(TIME)?)),
         ("skew", [a, by]) => Ok(Fault::Skew(node(a)?, signed(by).ok_or(TIME)?)),
         ("step", [a, by]) => Ok(Fault::Step(node(a)?, signed(by).ok_or(TIME)?)),
         ("drift", [a, ppm]) => {
@@ -376,7 +383,7 @@ fn with_value(word: &str, words: &[&str]) -> Result<Fault, &'static str> {
                 name,
             ))
         }
-        ("skew" | "step" | "drift" | "descriptors" | "short-io" | "point", _) => {
+        ("drain" | "skew" | "step" | "drift" | "descriptors" | "short-io" | "point", _) => {
             Err("a node and a value are wanted")
         }
         ("flip", _) => Err("a direction and a share are wanted: flip a -> b 0.001"),

@@ -95,6 +95,8 @@ pub enum NodeState {
 /// A Doist of any application.
 pub(super) trait Program: Send {
     fn turn(&mut self, net: &mut dyn Net) -> Result<Turn, Fault>;
+    /// Drains, or stops when it does so already.
+    fn drain(&mut self, limit: Duration);
     fn path(&self, id: DoerId) -> Option<String>;
     fn doist(&self) -> &dyn Any;
     fn doist_mut(&mut self) -> &mut dyn Any;
@@ -105,6 +107,12 @@ pub(super) trait Program: Send {
 impl<A: Send + 'static> Program for Doist<A> {
     fn turn(&mut self, net: &mut dyn Net) -> Result<Turn, Fault> {
         Self::turn(self, net)
+    }
+    fn drain(&mut self, limit: Duration) {
+        match self.draining() {
+            None => Self::drain(self, limit),
+            Some(_) => self.stop_handle().stop(),
+        }
     }
     fn path(&self, id: DoerId) -> Option<String> {
         Self::path(self, id)

@@ -91,7 +91,7 @@ impl Family {
             Fault::Clog(..) | Fault::Heal(Some(_)) => Self::Clog,
             Fault::Hold(..) | Fault::Release(..) => Self::Hold,
             Fault::Crash(_) | Fault::Restart(_) => Self::Crash,
-            Fault::Kill(_) => Self::Kill,
+            Fault::Kill(_) | Fault::Drain(..) => Self::Kill,
             Fault::Pause(_) | Fault::Resume(_) => Self::Pause,
             Fault::Reset(..) => Self::Reset,
             Fault::Skew(..) | Fault::Step(..) | Fault::Drift(..) => Self::Clock,

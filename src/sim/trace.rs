@@ -36,6 +36,7 @@ pub(super) enum Tag {
     Point,
     Bind,
     Look,
+    Drain,
 }
 
 impl Tag {
@@ -69,6 +70,7 @@ impl Tag {
             Self::Point => "probe-fault",
             Self::Bind => "bind",
             Self::Look => "resolve",
+            Self::Drain => "drain",
         }
     }
 }

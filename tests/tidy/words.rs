@@ -46,7 +46,7 @@ pub(crate) const PLACES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "static",
-        &["src/doers/signal.rs", "src/link/tls/asker.rs"],
+        &["src/doers/signals/heard.rs", "src/link/tls/asker.rs"],
         "no globals (law D2); but a process has one set of signal handlers, and see `thread_local`",
     ),
     (
@@ -81,7 +81,7 @@ pub(crate) const PLACES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "UnixStream",
-        &["src/net/", "src/doers/signal.rs"],
+        &["src/net/", "src/doers/signals/heard.rs"],
         "sockets are the net's alone (law D1); a signal handler writes into one end of a pair",
     ),
     (

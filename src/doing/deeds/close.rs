@@ -78,6 +78,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             .blame_collected(collected, place, deed.type_name());
         cx.ask.hub.chain.pop();
         cx.ask.hub.places[place as usize].life = Life::Ended(how);
+        cx.ask.hub.set_drains(place, false);
         cx.ask.me.set(me);
         Some(deed)
     }

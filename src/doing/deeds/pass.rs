@@ -421,6 +421,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 }
                 What::Remove(ids) => self.remove(&ids, cx),
                 What::Stop => cx.ask.hub.stop = true,
+                What::Drain(limit) => {
+                    let until = cx.ask.hub.tyme + limit;
+                    cx.ask.hub.drain(cx.ask.me.get(), until);
+                }
             }
         }
         Ok(())

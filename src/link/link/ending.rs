@@ -159,6 +159,15 @@ impl Link {
         self.end(reason, turn);
     }
 
+    /// Ends because its owner does. What the peer has not got whole is torn off, so that it does
+    /// not look like an end; what it has got whole ended well.
+    pub(in crate::link) fn cut(&mut self, turn: &mut Turn<'_>) {
+        match self.shut {
+            true => self.end(CloseReason::LingerTimedOut, turn),
+            false => self.reset(CloseReason::DrainCut, turn),
+        }
+    }
+
     /// Ends now.
     pub(in crate::link) fn end(&mut self, reason: CloseReason, turn: &mut Turn<'_>) {
         if self.closed().is_some() {
@@ -178,13 +187,13 @@ impl Link {
     }
 
     fn show_end(&self, reason: CloseReason, turn: &mut Turn<'_>) {
-        use CloseReason::{Aborted, DrainTimedOut, Lost, Reset, WriteStalled};
+        use CloseReason::{Aborted, DrainCut, DrainTimedOut, Lost, Reset, WriteStalled};
         match reason {
             Reset => turn.show(self.sid, || What::Lost(NetError::Reset)),
             Lost(why) => turn.show(self.sid, || What::Lost(why)),
             _ => {}
         }
-        let reset = matches!(reason, Aborted | DrainTimedOut | WriteStalled);
+        let reset = matches!(reason, Aborted | DrainCut | DrainTimedOut | WriteStalled);
         turn.show(self.sid, || What::Closed { reset });
     }
 }

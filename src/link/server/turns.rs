@@ -63,12 +63,15 @@ impl Server {
         group: Group,
         marks: &mut Vec<Sid>,
     ) -> Result<(), ListenerLost> {
+        let before = self.shared.stats.opened;
         let again = self.accept_some(listener, tyme, net);
         net.ready(group, marks);
         marks.retain(|sid| *sid != listener);
-        if again? {
+        let again = again?;
+        if again {
             net.mark(listener);
         }
+        self.accepted_last(before, again, net);
         Ok(())
     }
 
@@ -236,7 +239,7 @@ impl Server {
     }
 
     /// As [`report`](Self::report), and forgets a connection that ended: it had its last call.
-    fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
+    pub(super) fn report_each(&mut self, id: RemoterId, news: News, tyme: Tyme, net: &mut dyn Net) {
         self.report(id, news, tyme, net);
         if news.has(News::CLOSED) {
             self.table.remove(id);
@@ -341,14 +344,18 @@ impl Server {
             return;
         };
         let shared = &mut self.shared;
-        ix.end(reason, &mut Turn { tyme, net, shared });
+        let mut turn = Turn { tyme, net, shared };
+        match reason {
+            CloseReason::DrainCut => ix.cut(&mut turn),
+            _ => ix.end(reason, &mut turn),
+        }
         self.report(id, News::CLOSED, tyme, net);
     }
 }
 
 /// Shows news to the user, carries out what is asked in return, and shows the end if that is one.
 #[inline(always)]
-fn attend(
+pub(super) fn attend(
     ix: &mut Remoter,
     mut news: News,
     turn: &mut Turn<'_>,

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{KeyLog, RootCertStore, ServerConfig};
@@ -11,7 +11,8 @@ use super::verify::OfClients;
 use super::{Randomness, Source, TlsError, Versions, identity, provider, refused_revocations};
 use crate::net::Tape;
 
-/// How a [`Server`](crate::link::Server) speaks TLS. Cheap to clone; clones share their sessions.
+/// How a [`Server`](crate::link::Server) speaks TLS. Cheap to clone; clones share their sessions, and
+/// what [`reload`](Self::reload) reads.
 ///
 /// From [`builder`](Self::builder), or from an `Arc<rustls::ServerConfig>` of one's own, which is
 /// used as it is: its time and provider are then one's own, too.
@@ -31,11 +32,19 @@ use crate::net::Tape;
 /// ```
 #[derive(Clone)]
 pub struct ServerTls {
-    pub(super) config: Arc<ServerConfig>,
-    pub(super) aside: Option<Arc<Aside>>,
+    current: Arc<Mutex<Current>>,
+    /// None when it was made by hand.
+    builder: Option<Arc<ServerTlsBuilder>>,
     pub(super) randomness: Randomness,
     pub(super) tolerant: bool,
     asks: Option<bool>,
+}
+
+/// What sessions are made of that begin now. Clones of a [`ServerTls`] share it.
+#[derive(Clone)]
+pub(super) struct Current {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) aside: Option<Arc<Aside>>,
 }
 
 /// Whether a server asks its clients for certificates: hio's `certify`.
@@ -54,6 +63,58 @@ impl ServerTls {
     /// What it needs is a certificate and its key.
     pub fn builder() -> ServerTlsBuilder {
         ServerTlsBuilder::default()
+    }
+
+    pub(super) fn current(&self) -> Current {
+        self.held().clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Current> {
+        // It is replaced as a whole.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files it was built from anew, all of them, for sessions that begin from now on:
+    /// those of its clones, too, and so of the servers that have one. Sessions that stand go on as
+    /// they are; those to be resumed are forgotten. Blocks for as long as reading the files takes.
+    ///
+    /// On a tape, what is read is kept as in [`build`](ServerTlsBuilder::build).
+    ///
+    /// ```
+    /// # fn renewed(tls: &hio::link::tls::ServerTls) {
+    /// if let Err(why) = tls.reload() {
+    ///     log::warn!("goes on with the old certificate: {why}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](ServerTlsBuilder::build): then all stays as it was. Also when it was made by
+    /// hand, from an `Arc<rustls::ServerConfig>`.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let by_hand = TlsError::Contradiction("what was made by hand has no files to be read anew");
+        let builder = self.builder.as_ref().ok_or(by_hand)?;
+        if let Some(tape) = self.randomness.tape() {
+            // How it went comes before what was read: a replay reads nothing.
+            let mut tried = Ok(());
+            let untaped = || ServerTlsBuilder {
+                randomness: Randomness::System,
+                ..(**builder).clone()
+            };
+            let verdict = tape.take("reload", || {
+                tried = untaped().build().map(|_| ());
+                vec![u8::from(tried.is_ok())]
+            });
+            tried?;
+            if verdict != Some(vec![1]) {
+                return Err(TlsError::Refused(
+                    "it failed when it was recorded".to_owned(),
+                ));
+            }
+        }
+        let new = (**builder).clone().build()?;
+        *self.held() = new.current();
+        Ok(())
     }
 
     /// Whether its keys can be guessed: it is for simulations.
@@ -80,8 +141,11 @@ impl ServerTls {
 impl From<Arc<ServerConfig>> for ServerTls {
     fn from(config: Arc<ServerConfig>) -> Self {
         Self {
-            config,
-            aside: None,
+            current: Arc::new(Mutex::new(Current {
+                config,
+                aside: None,
+            })),
+            builder: None,
             randomness: Randomness::System,
             tolerant: false,
             asks: None,
@@ -206,6 +270,7 @@ impl ServerTlsBuilder {
     /// A file that cannot be read or holds something else, a key that is not the certificate's,
     /// or settings that contradict each other.
     pub fn build(mut self) -> Result<ServerTls, TlsError> {
+        let again = Arc::new(self.clone());
         self.play()?;
         let need = |what| move || TlsError::Needed { what };
         let certificate = self
@@ -239,8 +304,11 @@ impl ServerTlsBuilder {
             config.key_log = log;
         }
         Ok(ServerTls {
-            config: Arc::new(config),
-            aside: Some(aside),
+            current: Arc::new(Mutex::new(Current {
+                config: Arc::new(config),
+                aside: Some(aside),
+            })),
+            builder: Some(again),
             randomness: self.randomness,
             tolerant: false,
             asks: Some(asks),

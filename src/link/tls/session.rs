@@ -69,9 +69,10 @@ impl Session {
         seed: Option<u64>,
     ) -> Result<Box<Self>, TlsFailure> {
         let mut asker = tls.randomness.asker(seed)?;
-        let conn = asking(&mut asker, || ServerConnection::new(tls.config.clone()));
+        let current = tls.current();
+        let conn = asking(&mut asker, || ServerConnection::new(current.config));
         let conn = conn.map_err(|e| failure(&e))?.into();
-        Ok(Self::new(conn, tls.aside.clone(), asker, tls.tolerant))
+        Ok(Self::new(conn, current.aside, asker, tls.tolerant))
     }
 
     /// To a server that was dialled as `to`.

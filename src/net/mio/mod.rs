@@ -205,6 +205,14 @@ impl MioNet {
         admitted
     }
 
+    /// Removes the file of a Unix socket that was bound here.
+    #[cfg(unix)]
+    fn remove_file_of(&mut self, sid: Sid) {
+        if let Some(at) = self.files.iter().position(|(bound, _)| *bound == sid) {
+            self.files.swap_remove(at).1.remove();
+        }
+    }
+
     fn listen_tcp(
         &mut self,
         group: Group,
@@ -485,6 +493,11 @@ impl Net for MioNet {
     }
 
     fn shutdown(&mut self, sid: Sid, how: Shutdown) -> Result<(), NetError> {
+        #[cfg(unix)]
+        if let (Socket::UnixListener(_), Shutdown::Receive) = (&self.table.get(sid)?.socket, how) {
+            self.remove_file_of(sid);
+            return Ok(());
+        }
         Ok(self.table.get(sid)?.socket.shutdown(how)?)
     }
 
@@ -496,9 +509,7 @@ impl Net for MioNet {
         if !socket.is_stream() {
             self.handed_down.retain(|(listener, _)| *listener != sid);
             #[cfg(unix)]
-            if let Some(at) = self.files.iter().position(|(bound, _)| *bound == sid) {
-                self.files.swap_remove(at).1.remove();
-            }
+            self.remove_file_of(sid);
         }
         socket.forget(self.poll.registry());
     }

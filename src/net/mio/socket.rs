@@ -195,6 +195,10 @@ impl Socket {
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let (Self::TcpListener(listener), Shutdown::Receive) = (self, how) {
+            return Self::refuse_new(listener);
+        }
         let how = match how {
             Shutdown::Receive => std::net::Shutdown::Read,
             Shutdown::Send => std::net::Shutdown::Write,
@@ -206,6 +210,23 @@ impl Socket {
             Self::UnixStream(s) => s.shutdown(how),
             _ => Err(invalid()),
         }
+    }
+
+    /// Drops what would begin a connection from now on; those under way still come about.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn refuse_new(listener: &TcpListener) -> io::Result<()> {
+        use socket2::SockFilter;
+        // The program sees a segment from its TCP header on. A first one has SYN without ACK.
+        const FLAGS_AT: u32 = 13;
+        const SYN: u32 = 0x02;
+        const SYN_ACK: u32 = 0x12;
+        SockRef::from(listener).attach_filter(&[
+            SockFilter::new(0x30, 0, 0, FLAGS_AT), // load the byte
+            SockFilter::new(0x54, 0, 0, SYN_ACK),  // and
+            SockFilter::new(0x15, 0, 1, SYN),      // equal: the next, else the one after
+            SockFilter::new(0x06, 0, 0, 0),        // drop
+            SockFilter::new(0x06, 0, 0, u32::MAX), // take
+        ])
     }
 
     pub(super) fn local(&self) -> io::Result<Endpoint> {

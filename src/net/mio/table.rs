@@ -142,7 +142,9 @@ impl Table {
 
     /// Puts a socket in its group's list, once.
     pub(super) fn mark(&mut self, sid: Sid) {
-        self.heard(sid, 0, true);
+        // What is known may be older than what is there: the next operation is to ask the system.
+        let may_ask = self.get(sid).is_ok_and(|entry| !entry.is(CONNECTING));
+        self.heard(sid, if may_ask { READABLE } else { 0 }, true);
     }
 
     /// Takes in what the system says of a socket, and marks it when that is news for its owner or

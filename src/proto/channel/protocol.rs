@@ -421,6 +421,19 @@ impl ChannelProtocol {
         self.desk.lock().unanswered
     }
 
+    /// Whether nothing is under way: no request of either side waits for its answer, no frame is
+    /// half received, nothing is to be sent or to be looked at.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        let papers = self.desk.lock();
+        let received = self.frames.held() == 0 && self.held.is_empty();
+        papers.unanswered == 0
+            && papers.out.is_empty()
+            && received
+            && self.pending() == 0
+            && !self.has_news()
+    }
+
     /// Whether [`recv`](Self::recv) has a request or [`event`](Self::event) an event.
     #[must_use]
     pub fn has_news(&self) -> bool {

@@ -22,6 +22,7 @@ at 1s skew a -30ms
 at 1s drift a 50ppm
 at 1s drift a -50ppm
 at 1s step a -2s
+at 1s drain a 10s
 at 1s descriptors a 10
 at 1s descriptors a all
 at 5s spurious a

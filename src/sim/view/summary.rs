@@ -153,7 +153,7 @@ fn subject(what: &str) -> Vec<&str> {
     let marks = |word: &&str| !matches!(*word, "|" | "->");
     let mut words: Vec<&str> = what.split_whitespace().filter(marks).collect();
     match kind(what) {
-        "skew" | "drift" | "descriptors" | "short-io" | "point" => words.truncate(2),
+        "drain" | "skew" | "drift" | "descriptors" | "short-io" | "point" => words.truncate(2),
         "flip" => words.truncate(3),
         _ => {}
     }

@@ -224,6 +224,7 @@ pub fn story(doist: &Doist<App>, outcome: Result<Outcome, Fault>, scenario: &Sce
             Ok(Outcome::Done) => Seen::Done,
             Ok(Outcome::Limit) => Seen::Limit,
             Ok(Outcome::Stopped) => Seen::Stopped,
+            Ok(drained) => unreachable!("nobody asks for it here: {drained:?}"),
             Err(fault) => Seen::Fault(flaw(&fault), fault.also().iter().map(flaw).collect()),
         },
     }

@@ -3,6 +3,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::local::LocalEnd;
 use super::{Addr, LocalQueue, pump};
@@ -46,6 +47,16 @@ pub struct ChannelServer {
     events: Vec<ServerEvent>,
     /// Channels that ended and can still be looked at.
     ended: Vec<ChannelId>,
+    drain: Option<Drain>,
+}
+
+/// How far a drain is.
+#[derive(Debug, Default)]
+struct Drain {
+    /// Channels may be busy until then, without a pause that counts.
+    busy_until: Option<Tyme>,
+    /// When to look for channels that are through.
+    look_at: Tyme,
 }
 
 #[derive(Debug)]
@@ -177,6 +188,7 @@ impl ChannelServer {
             stuck: Vec::new(),
             events: Vec::new(),
             ended: Vec::new(),
+            drain: None,
         })
     }
 
@@ -218,6 +230,7 @@ impl ChannelServer {
         self.deadlines.clear();
         self.ended.clear();
         self.ready.clear();
+        self.drain = None;
         match &mut self.way {
             Way::Link(server) => server.close(net),
             Way::Local { queue, open, .. } => {
@@ -228,15 +241,20 @@ impl ChannelServer {
         }
     }
 
-    /// Stops listening and ends all channels in order: what is queued is sent. Service on until
-    /// [`is_empty`](Self::is_empty), which the limits bound, then [`close`](Self::close).
+    /// Comes to its end in order: who waits at the listener is still accepted, requests that have
+    /// come are answered. A channel ends when no request of either side waits for its answer, none
+    /// is half received, and one more read finds nothing; after the same pauses as a
+    /// [server's](Server::drain) connections, or at once within a process.
+    ///
+    /// Service on until [`is_empty`](Self::is_empty), then [`close`](Self::close), which resets what is
+    /// left. Requests that one means never to answer are best dropped when this begins.
     pub fn drain(&mut self, net: &mut dyn Net) {
-        for (id, accepted) in &mut self.channels {
-            accepted.protocol.close();
-            ring(&self.bells, *id);
+        if self.drain.is_some() || !self.opened() {
+            return;
         }
+        self.drain = Some(Drain::default());
         match &mut self.way {
-            Way::Link(server) => server.drain(net),
+            Way::Link(server) => server.finish_listening(net),
             Way::Local { queue, .. } => queue.shut(),
         }
     }
@@ -265,10 +283,11 @@ impl ChannelServer {
         self.channels.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are none, and none is to come from a listener that accepts its last ones.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.channels.is_empty()
+        let links = self.drain.is_some().then(|| self.server()).flatten();
+        self.channels.is_empty() && links.is_none_or(|s| s.is_empty() && !s.listening())
     }
 
     /// The channels that the last service has found something for, in the order of their ids.
@@ -315,7 +334,13 @@ impl ChannelServer {
         }
         let due = self.deadlines.first().map_or(Tyme::NEVER, |(due, _)| *due);
         match &self.way {
-            Way::Link(server) => due.min(server.due(tyme)),
+            Way::Link(server) => {
+                let look = self
+                    .drain
+                    .as_ref()
+                    .map_or(Tyme::NEVER, |drain| drain.look_at);
+                due.min(server.due(tyme)).min(look)
+            }
             Way::Local { open: true, .. } => tyme,
             Way::Local { .. } => Tyme::NEVER,
         }
@@ -360,7 +385,9 @@ impl ChannelServer {
             self.channels.remove(&id);
         }
         self.expire(tyme);
-        let served = match &mut self.way {
+        let looks = self.looks(tyme);
+        let served = match &self.way {
+            Way::Link(_) if looks => self.serve_and_look(tyme, net, each),
             Way::Link(_) => self.serve_links(tyme, net, each),
             Way::Local { .. } => {
                 self.serve_local(each);
@@ -370,6 +397,81 @@ impl ChannelServer {
         self.ready.sort_unstable();
         self.ready.dedup();
         served
+    }
+
+    /// Whether it drains and looks for channels that are through now.
+    fn looks(&self, tyme: Tyme) -> bool {
+        self.drain
+            .as_ref()
+            .is_some_and(|drain| tyme >= drain.look_at)
+    }
+
+    /// Serves, and ends the channels that are through.
+    fn serve_and_look(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        each: &mut dyn FnMut(&mut Accepted),
+    ) -> Result<(), ListenerLost> {
+        let served = self.serve_links(tyme, net, each);
+        self.end_resting(tyme, net);
+        served
+    }
+
+    /// Ends the channels that are through.
+    fn end_resting(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let ids = self.resting(tyme);
+        let Way::Link(server) = &mut self.way else {
+            return;
+        };
+        for id in ids {
+            let Some(accepted) = self.channels.get_mut(&id) else {
+                continue;
+            };
+            let Some(remoter) = accepted.remoter() else {
+                continue;
+            };
+            match server.close_if_silent(remoter, tyme, net) {
+                true => accepted.protocol.close(),
+                false => ring(&self.bells, id),
+            }
+            if server.get(remoter).is_none_or(|ix| ix.closed().is_some()) {
+                accepted.protocol.connection_lost(None);
+                self.ended.push(id);
+                self.events.push(ServerEvent::Closed(id));
+            }
+        }
+    }
+
+    /// The channels on which nothing is under way, and was not for a while; or at all, when the
+    /// drain has gone on for long.
+    fn resting(&mut self, tyme: Tyme) -> Vec<ChannelId> {
+        let empty = self.is_empty();
+        let (Way::Link(server), Some(drain)) = (&self.way, &mut self.drain) else {
+            return Vec::new();
+        };
+        let quiet = server.limits().drain_quiet;
+        let busy_until = *drain.busy_until.get_or_insert(tyme + quiet * BUSY);
+        drain.look_at = match empty {
+            true => Tyme::NEVER,
+            false => tyme + (quiet / LOOKS).max(Duration::from_millis(1)),
+        };
+        let mut ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+        ids.retain(|id| self.rests(*id, |active| tyme >= busy_until || active + quiet <= tyme));
+        ids
+    }
+
+    /// Whether nothing is under way on a channel, and its last traffic is as wanted.
+    fn rests(&self, id: ChannelId, wanted: impl Fn(Tyme) -> bool) -> bool {
+        let (Some(accepted), Some(server)) = (self.channels.get(&id), self.server()) else {
+            return false;
+        };
+        let remoter = accepted.remoter().and_then(|id| server.get(id));
+        accepted.rests()
+            && remoter.is_some_and(|remoter| {
+                let idle = remoter.rx().is_empty() && remoter.pending() == 0;
+                idle && remoter.connected() && wanted(remoter.active())
+            })
     }
 
     fn serve_links(
@@ -483,6 +585,9 @@ impl ChannelServer {
             if accepted.has_news() {
                 self.ready.push(*id);
                 each(accepted);
+            }
+            if self.drain.is_some() && accepted.protocol.rests() {
+                accepted.protocol.close();
             }
             if let Place::Local(Some(end)) = &accepted.place {
                 standing = standing && end.pump(&mut accepted.protocol);
@@ -600,6 +705,11 @@ fn arm(accepted: &mut Accepted, deadlines: &mut BTreeSet<(Tyme, ChannelId)>) {
         accepted.armed = due;
     }
 }
+
+/// Times [`Limits::drain_quiet`] that a busy channel goes on, as in [`Server::drain`].
+const BUSY: u32 = 4;
+/// Looks in the same time.
+const LOOKS: u32 = 4;
 
 fn ring(bells: &Bells, id: ChannelId) {
     let mut bells = held(bells);

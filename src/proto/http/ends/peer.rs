@@ -131,6 +131,20 @@ impl Peer {
         resumes || !link.rx().is_empty() || link.cutoff()
     }
 
+    /// Whether nothing is under way: no request, no piece of one, nothing to be sent.
+    pub(super) fn rests(&self, link: &Remoter) -> bool {
+        let switched = self.connection.theirs() == State::Switched;
+        self.taking == Taking::Head && !switched && link.rx().is_empty() && !self.spills()
+    }
+
+    /// While the server drains, the answer to the last request that has come is the last one: its
+    /// head says so (RFC 9112 §9.6).
+    pub(super) fn farewell(&mut self, link: &Remoter, turn: &Turn<'_>) {
+        if turn.draining && link.rx().is_empty() {
+            self.connection.no_more();
+        }
+    }
+
     /// Takes in what came, as far as it may.
     pub(super) fn turn(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
         if link.closed().is_some() {
@@ -145,7 +159,7 @@ impl Peer {
         if self.taking == Taking::Head && !link.rx().is_empty() {
             self.head_since.get_or_insert(turn.tyme);
         }
-        self.settle(link, turn);
+        self.settle(link);
     }
 
     /// One piece of what came. Says whether there may be another.
@@ -273,9 +287,7 @@ impl Peer {
             trailers: std::mem::take(&mut self.trailers),
             peer: self.peer.clone(),
         };
-        if turn.draining {
-            self.connection.no_more();
-        }
+        self.farewell(link, turn);
         let answered = match turn.handler.request(self.request_id(), request) {
             Answer::Later => return,
             Answer::Now(response) => self.answer(&response),
@@ -363,10 +375,9 @@ impl Peer {
     }
 
     /// What is to be done when all that came was looked at.
-    fn settle(&self, link: &mut Remoter, turn: &Turn<'_>) {
+    fn settle(&self, link: &mut Remoter) {
         let ended = matches!(self.connection.ours(), State::MustClose | State::Broken);
-        let idle = turn.draining && self.taking == Taking::Head && self.nth > 0;
-        if (ended || idle) && self.out.is_empty() && self.connection.theirs() != State::Body {
+        if ended && self.out.is_empty() && self.connection.theirs() != State::Body {
             link.close();
         }
         if matches!(self.connection.ours(), State::Broken) {
@@ -562,7 +573,7 @@ impl Peer {
     pub(super) fn after_answer(&mut self, link: &mut Remoter, turn: &mut Turn<'_>) {
         self.flush(link);
         self.next_if_over(turn);
-        self.settle(link, turn);
+        self.settle(link);
     }
 
     pub(super) fn has_body(&self) -> bool {

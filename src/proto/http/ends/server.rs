@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
@@ -129,6 +130,8 @@ pub struct HttpServer {
     reading: Reading,
     log: Option<Log>,
     draining: bool,
+    /// While it drains: when to look for connections that are through.
+    look_at: Tyme,
 }
 
 impl fmt::Debug for HttpServer {
@@ -166,6 +169,7 @@ impl HttpServer {
             reading: Reading::default(),
             log: None,
             draining: false,
+            look_at: Tyme::NEVER,
         }
     }
 
@@ -207,26 +211,31 @@ impl HttpServer {
         self.starved.clear();
         self.spilling.clear();
         self.reading = Reading::default();
-        self.draining = false;
+        (self.draining, self.look_at) = (false, Tyme::NEVER);
     }
 
-    /// Listens no more. Idle connections are closed, requests under way are answered and are the
-    /// last of theirs. Service on until [`is_empty`](Self::is_empty).
+    /// Comes to its end in order: no request that has come is lost.
+    ///
+    /// Who waits at the listener is still accepted, then it listens no more. Requests that have come,
+    /// in part or unread, are answered; the last of them on each connection with `Connection:
+    /// close`. A connection on which nothing is under way is closed once it had no traffic for
+    /// [`Limits::drain_quiet`] and one more read finds nothing: as its peer may just be about to ask,
+    /// who then hears that it is the last time. All are closed in stages (RFC 9112 §9.6).
+    ///
+    /// Service on until [`is_empty`](Self::is_empty). Answers without end, such as events, are the
+    /// program's to end; what is left at a [`close`](Self::close) is reset with
+    /// [`CloseReason::DrainCut`](crate::link::CloseReason::DrainCut).
     pub fn drain(&mut self, net: &mut dyn Net) {
-        self.draining = true;
-        self.server.stop_listening(net);
-        for id in self.server.ids() {
-            let idle = self.peer(id).is_none_or(|peer| !peer.busy());
-            if let (true, Some(remoter)) = (idle, self.server.get_mut(id)) {
-                remoter.close();
-            }
+        if !std::mem::replace(&mut self.draining, true) {
+            self.server.finish_listening(net);
+            self.look_at = Tyme::ZERO;
         }
     }
 
-    /// Whether there are no connections.
+    /// Whether there are no connections, and none waits at a listener that accepts its last ones.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.server.is_empty()
+        self.server.is_empty() && !(self.draining && self.server.listening())
     }
 
     /// The server of links.
@@ -244,7 +253,9 @@ impl HttpServer {
     #[must_use]
     pub fn due(&self, tyme: Tyme) -> Tyme {
         match self.waiting.is_empty() && !self.reading.goes_on() {
-            true => self.server.due(tyme).min(self.deadlines.soonest()),
+            true => (self.server.due(tyme))
+                .min(self.deadlines.soonest())
+                .min(self.look_at),
             false => tyme,
         }
     }
@@ -267,6 +278,47 @@ impl HttpServer {
     /// # Errors
     /// The listener is lost. All else was done nevertheless.
     pub fn service(
+        &mut self,
+        tyme: Tyme,
+        net: &mut dyn Net,
+        handler: &mut dyn Handler,
+    ) -> Result<(), ListenerLost> {
+        if tyme < self.look_at || self.look_at.is_never() {
+            return self.serve(tyme, net, handler);
+        }
+        let served = self.serve(tyme, net, handler);
+        self.end_quiet(tyme, net);
+        let step = self.server.limits().drain_quiet / LOOKS;
+        self.look_at = match self.is_empty() {
+            true => Tyme::NEVER,
+            false => tyme + step.max(Duration::from_millis(1)),
+        };
+        served
+    }
+
+    /// Closes the connections on which nothing is under way, and was not for a while.
+    fn end_quiet(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        let since = |remoter: &Remoter| remoter.active() + self.server.limits().drain_quiet;
+        let mut ids = self.server.ids();
+        ids.retain(|id| {
+            let remoter = self.server.get(*id);
+            remoter.is_some_and(|remoter| since(remoter) <= tyme && self.rests(remoter))
+        });
+        for id in ids {
+            self.server.close_if_silent(id, tyme, net);
+            // What came instead, or that it is over: nobody else looks.
+            self.waiting.push(id);
+        }
+    }
+
+    fn rests(&self, remoter: &Remoter) -> bool {
+        let unasked = self.peer(remoter.id());
+        let unasked = unasked.map_or(remoter.rx().is_empty(), |peer| peer.rests(remoter));
+        unasked && remoter.connected() && remoter.pending() == 0
+    }
+
+    /// Serves all that is ready, and sources as long as their sockets take more.
+    fn serve(
         &mut self,
         tyme: Tyme,
         net: &mut dyn Net,
@@ -495,6 +547,7 @@ impl HttpServer {
         response: &Response,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.answer(response);
             peer.after_answer(remoter, turn);
             Ok(done?)
@@ -513,6 +566,7 @@ impl HttpServer {
         length: Length,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.start(head, length);
             peer.after_answer(remoter, turn);
             Ok(done?)
@@ -532,6 +586,7 @@ impl HttpServer {
         source: Source,
     ) -> Result<(), SendError> {
         self.with(tyme, id, |peer, remoter, turn| {
+            peer.farewell(remoter, turn);
             let done = peer.start_reading(head, length, source);
             peer.read_on(remoter, turn);
             peer.after_answer(remoter, turn);
@@ -617,6 +672,9 @@ impl HttpServer {
         done
     }
 }
+
+/// Looks for quiet connections in the time that counts as quiet.
+const LOOKS: u32 = 4;
 
 /// Stands in for a handler where none is asked.
 fn nobody(_: RequestId, _: Request) -> Answer {
