@@ -28,6 +28,8 @@ struct Simulation;
 struct Replay;
 #[doc = include_str!("../docs/guide/src/embedding.md")]
 struct Embedding;
+#[doc = include_str!("../docs/embedding.md")]
+struct HostLoops;
 #[doc = include_str!("../docs/guide/src/what-runs-when.md")]
 struct WhatRunsWhen;
 #[doc = include_str!("../docs/guide/src/limits.md")]

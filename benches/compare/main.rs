@@ -4,7 +4,7 @@
 //! cargo bench --bench compare                       everything, about twenty minutes
 //! cargo bench --bench compare -- --quick            a look, about a minute
 //! cargo bench --bench compare -- --only ticks,echo  parts: ticks timers echo idle connect counts
-//!                                                   tls, simulation, channel and cores
+//!                                                   tls, simulation, channel, cores and embedding
 //! ```
 //!
 //! One table with ratios comes out. `docs/BENCH.md` says how the figures are taken.
@@ -14,6 +14,8 @@ mod channel_load;
 mod cores;
 mod counts;
 mod echo;
+mod embedding;
+mod embedding_loop;
 mod load;
 mod measure;
 mod peers;
@@ -39,6 +41,12 @@ use crate::table::Table;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// Calls of the allocator so far that took something.
+fn allocations() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.allocations + stats.reallocations
+}
+
 /// Bytes that are allocated now.
 fn allocated() -> usize {
     let stats = ALLOCATOR.stats();
@@ -50,7 +58,7 @@ Measures hio beside a floor, mio by hand and tokio; prints one table.
 
   --quick          few and short rounds: shows that it works, not how fast
   --only A,B       parts: ticks timers echo idle connect counts tls simulation channel
-                   cores
+                   cores embedding
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
   --write FILE     puts the table between the marks in this page, too
@@ -96,7 +104,7 @@ impl Scale {
 }
 
 /// The parts that `--only` knows.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "ticks",
     "timers",
     "echo",
@@ -107,6 +115,7 @@ const PARTS: [&str; 10] = [
     "simulation",
     "channel",
     "cores",
+    "embedding",
 ];
 
 /// What the command line says.
@@ -174,6 +183,9 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     if wanted("timers") {
         timers::run(&mut table, scale);
+    }
+    if wanted("embedding") {
+        embedding::run(&mut table, scale);
     }
     if wanted("simulation") {
         simulation::run(&mut table, scale);

@@ -39,7 +39,7 @@ pub(crate) fn write_certificates(dir: &Path) -> Result<(), String> {
 }
 
 /// A server's configuration by hand, with the session cache that hio's has.
-pub(super) fn server_config(certs: &Path) -> io::Result<Arc<ServerConfig>> {
+pub(crate) fn server_config(certs: &Path) -> io::Result<Arc<ServerConfig>> {
     let chain =
         CertificateDer::from_pem_file(certs.join("server.pem")).map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_file(certs.join("server.key")).map_err(io::Error::other)?;

@@ -21,8 +21,12 @@ mod socket;
 mod table;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod wait;
 
 use std::io::{self, ErrorKind, IoSlice};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +57,9 @@ use crate::tyme::{Clock, SystemClock, Tyme};
 /// everything and removes the files of its Unix listeners and datagram sockets.
 ///
 /// # Precision
-/// A wait ends at the system's next whole millisecond (epoll counts in those), never early. One
-/// poll takes at most 1024 events; the next one brings the others.
+/// A wait ends at the system's next whole millisecond (epoll counts in those), never early; who
+/// needs it finer gives it [something to wait by](Self::with_waiter). One poll takes at most 1024
+/// events; the next one brings the others.
 ///
 /// ```
 /// use hio::net::{ConnectOptions, Endpoint, ListenOptions, MioNet, Net, Owner};
@@ -82,6 +87,9 @@ pub struct MioNet {
     heard: u64,
     waker: Arc<Waker>,
     bells: Bells,
+    /// What waits in place of the poll.
+    #[cfg(unix)]
+    waiter: Option<wait::Waiter>,
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
     handed_down: Vec<(Sid, ListenOptions)>,
@@ -112,6 +120,8 @@ impl MioNet {
             heard: 0,
             bells: Bells::new(&waker),
             waker,
+            #[cfg(unix)]
+            waiter: None,
             handed_down: Vec::new(),
             scratch: Vec::new(),
             #[cfg(unix)]
@@ -119,10 +129,11 @@ impl MioNet {
         })
     }
 
-    /// Takes an open socket of the standard library into a group and makes it nonblocking.
+    /// Takes an open socket of the standard library, or another descriptor, into a group and makes
+    /// it nonblocking.
     ///
-    /// For sockets that a supervisor handed over, for socket pairs, and for pipes from signal
-    /// handlers. A stream must be connected. Options stay as they are; the file of an adopted
+    /// For sockets that a supervisor handed over, for socket pairs, for pipes, timers, serial lines
+    /// and whatever else a doer is to serve ([`StdSocket::Descriptor`]). A stream must be connected. Options stay as they are; the file of an adopted
     /// Unix socket is left alone when it is closed.
     ///
     /// # Errors
@@ -130,6 +141,8 @@ impl MioNet {
     pub fn adopt(&mut self, group: Group, socket: impl Into<StdSocket>) -> Result<Sid, NetError> {
         let socket = socket.into().nonblocking()?;
         let flags = match () {
+            // Of these nobody knows whether a short read is the last one.
+            () if socket.is_descriptor() => WRITABLE | READ_CLOSED,
             () if socket.is_listener() => LISTENING,
             () if socket.is_datagram() && socket.peer().is_ok() => WRITABLE | ONE_PEER,
             () => WRITABLE,
@@ -152,6 +165,19 @@ impl MioNet {
         let hears_room = if socket.hears_room() { HEARS_ROOM } else { 0 };
         self.table.insert(sid, group, socket, flags | hears_room);
         Ok(sid)
+    }
+
+    /// Waits by what was given for it, if anything, and takes what is ready.
+    #[inline]
+    fn wait_for(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(waiter) = &mut self.waiter {
+            if wait != Some(Duration::ZERO) {
+                waiter.wait(self.poll.registry().as_fd(), wait)?;
+            }
+            return self.poll.poll(&mut self.events, Some(Duration::ZERO));
+        }
+        self.poll.poll(&mut self.events, wait)
     }
 
     /// How long to wait: `None` for ever, rounded up by the system.
@@ -281,7 +307,7 @@ impl Net for MioNet {
     fn poll(&mut self, until: Tyme) -> Result<(), NetError> {
         let wait = self.wait(until);
         self.polls += 1;
-        match self.poll.poll(&mut self.events, wait) {
+        match self.wait_for(wait) {
             // A signal: whoever polls looks whether it is to stop.
             Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(()),
             other => other?,
@@ -498,6 +524,7 @@ impl Net for MioNet {
             #[cfg(unix)]
             self.remove_file_of(sid);
         }
+        socket.forget(self.poll.registry());
     }
 
     /// Where the system has no room, a mark tells of it; but not of room at the end of a Unix

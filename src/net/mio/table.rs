@@ -12,7 +12,8 @@ use crate::net::{Group, NetError, NetStats, Owner, Sid};
 pub(super) const READABLE: u8 = 1;
 /// A write may be taken.
 pub(super) const WRITABLE: u8 = 2;
-/// The peer has sent its last byte, or the connection broke: a short read is not the last one.
+/// The peer has sent its last byte, or the connection broke: a short read is not the last one. Nor
+/// is it ever for a descriptor that is no socket.
 pub(super) const READ_CLOSED: u8 = 4;
 /// In its group's list of marks.
 pub(super) const MARKED: u8 = 8;
