@@ -7,7 +7,8 @@
 //! cargo run --release --example echo_server -- --addr :5000 --record echo.rec
 //! ```
 //!
-//! With `--wirelog`, `--pcapng` and `--keylog` it shows what passes: see `docs/wire-log.md`.
+//! With `--wirelog`, `--pcapng` and `--keylog` it shows what passes: see `docs/wire-log.md`; with
+//! `--trace-events` what its doers do, and when: see `docs/seeing.md`.
 //!
 //! It says `listening on ADDR` once it serves, and sleeps while nothing happens. On SIGINT or SIGTERM
 //! it echoes what has come and ends, within 10 s; a second one ends it at once. On SIGHUP it reads
@@ -46,7 +47,8 @@ Echoes what its clients send.
     --record FILE       record the run, for the example `replay`; keep FILE as safe as the key
     --wirelog FILE      write what clients send and get, in plain also over TLS
     --pcapng FILE       capture what the sockets carry, for Wireshark
-    --keylog FILE       write the keys of TLS, also into the capture: who has them can read all";
+    --keylog FILE       write the keys of TLS, also into the capture: who has them can read all
+    --trace-events FILE write what doers and sockets do, for ui.perfetto.dev; at most 64 MiB";
 
 /// What the command line asks for.
 pub(crate) struct Options {
@@ -91,6 +93,7 @@ fn run(options: Options, net: &mut dyn Net) -> Result<(), Fault> {
 /// The server's doers; the example `replay` runs the same.
 pub(crate) fn doist(options: Options) -> (Doist, Id<EchoServerDoer>) {
     let mut doist = Doist::new(());
+    options.logs.of_doist(&mut doist);
     if let Some(doer) = options.logs.doer() {
         doist.add(doer);
     }
@@ -122,6 +125,7 @@ pub(crate) fn options(mut args: lexopt::Parser, tape: Tape) -> Result<Options, U
             Long("wirelog") => files.wirelog = Some(args.value()?.into()),
             Long("pcapng") => files.pcapng = Some(args.value()?.into()),
             Long("keylog") => files.keylog = Some(args.value()?.into()),
+            Long("trace-events") => files.trace = Some(args.value()?.into()),
             Short('h') | Long("help") => return Err(Usage::Help),
             other => return Err(other.unexpected().into()),
         }

@@ -71,7 +71,7 @@ fn tour() -> Result<(), Fault> {
     let mut doist = Doist::new(App::default())
         .with_tock(Duration::from_millis(10))
         .with_limit(LENGTH);
-    doist.stats_on();
+    doist.measure();
     doist.supervise(Restarts::new(3, Duration::from_secs(10)).policy());
 
     let local = Endpoint::host("127.0.0.1", 0);

@@ -15,10 +15,11 @@
 //!            /    \
 //!        doing     net        Doist, Doer, DoDoer | Net, MioNet, layers
 //!           \      /  \
-//!            doers    link    ServerDoer, ClientDoer, ... | Server, Remoter, Client, TLS
+//!      crew  doers    link    Crew: many cores | ServerDoer, ... | Server, Remoter, Client, TLS
 //!                     /  \
 //!                  proto  wire  http, channel, communicator | WireLog, pcapng
 //!        sim  = Net + Clock + seed + faults, under everything above
+//!        seeing  looks at all that has figures or can be watched
 //! ```
 //! A layer names only what stands above it; `doing` and [`net`] know of each other only the trait
 //! `Net` and its ids.
@@ -83,6 +84,7 @@
 //! | `tls` | yes | `link::tls`: TLS by rustls with the ring provider |
 //! | `channel` | yes | `proto::channel`: requests and replies, byte-compatible with aiomas |
 //! | `communicator` | yes | `proto::communicator`: packets between named peers, byte-compatible with tno's HttpCommunicator |
+//! | `metrics` | no | `seeing::MetricsDoer`, `seeing::Publish`: figures through the facade of the crate `metrics` |
 //! | `aws-lc-rs` | no | `link::tls` with the aws-lc-rs provider instead, which has the post-quantum hybrid group |
 //! | `sim-tls` | no | `sim::tls`: TLS that repeats to the byte in a simulation, and is refused everywhere else |
 //! | `webpki-roots` | no | `ClientTlsBuilder::bundled_trust`: Mozilla's list of roots |
@@ -91,12 +93,13 @@
 //! # What is logged
 //! | level | what |
 //! |---|---|
-//! | `error` | a failure that nobody is left to be told of |
-//! | `warn` | a failed doer was dropped or restarted; accepting fails, at most one line a second; a wire log, capture or key log is given up, once |
-//! | `info` | a server listens, or no longer |
-//! | `debug` | connections: opened, closed and why |
+//! | `error` | a failure that nobody is left to be told of: in a closing hook, of a handler, of a peer that cannot be dialled at all |
+//! | `warn` | a failed doer or member was dropped or restarted; a doer stalls all others, accepting fails, each at most one line a second; a log, capture, trace or recording is given up, once; names or files of the system are in the way |
+//! | `info` | a server listens, or no longer; somebody unknown calls |
+//! | `debug` | connections: opened, closed and why; calls in vain |
 //! | `trace` | single steps |
 //!
+//! A line's target is the module that says it; `docs/seeing.md` lists all of them.
 //! Never what peers send: that is in a [`WireLog`](wire::WireLog) or a capture, if you make one. Keys are
 //! in a `wire::KeyLogger`, if you make one, and nowhere else.
 #![cfg_attr(
@@ -104,11 +107,13 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)
 )]
 
+pub mod crew;
 pub mod doers;
 pub mod doing;
 pub mod link;
 pub mod net;
 pub mod proto;
+pub mod seeing;
 pub mod sim;
 pub mod tyme;
 pub mod wire;

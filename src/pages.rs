@@ -4,8 +4,12 @@
 struct Readme;
 #[doc = include_str!("../docs/streams.md")]
 struct Streams;
+#[doc = include_str!("../docs/crew.md")]
+struct Crew;
 #[doc = include_str!("../docs/from-hio.md")]
 struct FromHio;
+#[doc = include_str!("../docs/seeing.md")]
+struct Seeing;
 #[doc = include_str!("../docs/guide/src/introduction.md")]
 struct Introduction;
 #[doc = include_str!("../docs/guide/src/first-doer.md")]
@@ -24,6 +28,8 @@ struct Simulation;
 struct Replay;
 #[doc = include_str!("../docs/guide/src/embedding.md")]
 struct Embedding;
+#[doc = include_str!("../docs/embedding.md")]
+struct HostLoops;
 #[doc = include_str!("../docs/guide/src/what-runs-when.md")]
 struct WhatRunsWhen;
 #[doc = include_str!("../docs/guide/src/limits.md")]

@@ -234,9 +234,8 @@ fn defect_d8_a_tock_0_child_runs_at_every_recur_of_its_parent() {
     let mut parent = DoDoer::new().with_tock(Duration::from_millis(15));
     parent.add(Probe::endless("child"));
     let parent = doist.named("parent").add(parent);
-    doist.stats_on();
     doist.run(&mut NullNet::default()).unwrap();
-    let recurs = doist.stats(parent).expect("statistics are on").recurs;
+    let recurs = doist.stats_of(parent).expect("it is known").recurs;
     assert!(recurs > 20, "{recurs}");
     assert_eq!(count(&doist.app, "child.recur") as u64, recurs);
 }

@@ -85,7 +85,6 @@ fn each_message_costs_a_run_and_idleness_none() {
     let mut doist = Doist::new(app(&at))
         .with_limit(Duration::from_secs(20))
         .with_tock(ms(2));
-    doist.stats_on();
     let shout = EachServerDoer::new(server(&at), |ix: &mut Remoter| {
         let loud = ix.rx().to_ascii_uppercase();
         ix.clear_rx();
@@ -121,7 +120,7 @@ fn each_message_costs_a_run_and_idleness_none() {
     doist.add(stop);
     doist.run(&mut MioNet::new().unwrap()).unwrap();
     assert_eq!(doist.app.client.closed(), Some(CloseReason::Closed));
-    let runs = doist.stats(server).unwrap().recurs;
+    let runs = doist.stats_of(server).unwrap().recurs;
     assert!(runs < 12, "{runs} runs in 150 ticks");
     let _ = std::fs::remove_dir_all(dir);
 }

@@ -47,6 +47,9 @@ fn a_bad_command_line_is_told_apart_from_a_failure() {
         ("echo_server", &["--addr", "127.0.0.1:0", "--record"]),
         ("replay", &[]),
         ("replay", &["one.rec", "two.rec"]),
+        ("crew", &["--members", "0"]),
+        ("crew", &["--size", "0"]),
+        ("crew", &["--addr", "nowhere"]),
         ("echo_server", &[]),
         ("echo_server", &["--addr", "nowhere"]),
         ("echo_server", &["--addr", "unix:/tmp/x"]),
@@ -100,13 +103,41 @@ fn a_bad_command_line_is_told_apart_from_a_failure() {
 
 #[test]
 fn every_program_explains_itself() {
-    for name in ["echo_server", "echo_client", "raw_http", "replay", "tour"] {
+    for name in [
+        "crew",
+        "echo_server",
+        "echo_client",
+        "raw_http",
+        "replay",
+        "tour",
+    ] {
         let out = run(name, &["--help"]);
         assert!(out.status.success(), "{name}");
         assert!(
             text(&out.stdout).contains(&format!("\n    {name}")),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn a_crew_serves_on_all_members_and_a_signal_stops_it() {
+    for more in [&["--by-hand"][..], &[]] {
+        let at = ["--addr", "127.0.0.1:0", "--members", "2", "--rounds", "1"];
+        let server = Served::example("crew", &[&at[..], more].concat());
+        let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
+        for stream in &mut streams {
+            echo(stream, &[7; 64 * 3]);
+        }
+        drop(streams);
+        let (status, said) = server.stop(Signal::TERM);
+        assert!(status.success(), "{more:?}: {status}");
+        let served: Vec<u64> = said
+            .lines()
+            .filter_map(|line| line.split(' ').nth(1)?.parse().ok())
+            .collect();
+        assert_eq!(served.iter().sum::<u64>(), 24, "{said}");
+        assert_eq!(served.len(), 2, "{said}");
     }
 }
 

@@ -5,10 +5,14 @@
 mod functions;
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/logs.rs"]
+mod logs;
 #[path = "tidy/scan.rs"]
 mod scan;
 #[path = "tidy/words.rs"]
 mod words;
+
+use std::collections::BTreeSet;
 
 use scan::{File, files, read, tests_by_name};
 
@@ -56,6 +60,8 @@ fn a_planted_import_against_the_arrows_is_caught() {
         ("src/proto/http/state.rs", "use crate::net::Net;"),
         ("src/sim/sim.rs", "use crate::link::{tls, Server};"),
         ("src/proto/channel/ends.rs", "use crate::doing::Doer;"),
+        ("src/sim/sim.rs", "use crate::seeing::TraceEvents;"),
+        ("src/seeing/trace.rs", "use crate::sim::Sim;"),
     ] {
         assert_eq!(layers::violations(path, text).len(), 1, "{path}: {text}");
     }
@@ -198,6 +204,39 @@ fn a_planted_long_function_is_caught() {
 }
 
 #[test]
+fn every_log_line_has_its_row_and_every_row_its_line() {
+    let said: BTreeSet<_> = source()
+        .iter()
+        .flat_map(|f| logs::calls(&f.path, &f.text))
+        .collect();
+    assert!(said.len() > 20, "the calls were not found");
+    let listed = logs::listed(&read("docs/seeing.md"));
+    let missing: Vec<_> = said.difference(&listed).collect();
+    let stale: Vec<_> = listed.difference(&said).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/seeing.md has no row for {missing:#?}"
+    );
+    assert!(
+        stale.is_empty(),
+        "docs/seeing.md has rows for nothing: {stale:#?}"
+    );
+}
+
+#[test]
+fn a_planted_log_line_is_seen() {
+    let text = "fn f() {\n log::warn!(\"x\");\n ::log::debug!(\n\"y\"); // log::error!(\"no\")\n}";
+    let found: Vec<_> = logs::calls("src/net/mio/mod.rs", text)
+        .into_iter()
+        .collect();
+    let row = |level: &str| ("hio::net::mio".to_owned(), level.to_owned());
+    assert_eq!(found, [row("debug"), row("warn")]);
+    let page = "| `hio::net::mio` | `debug`, `warn` | what |\n";
+    assert_eq!(logs::listed(page).into_iter().collect::<Vec<_>>(), found);
+    assert!(logs::calls("src/net/mod.rs", "let info = log::max_level();").is_empty());
+}
+
+#[test]
 fn the_project_stands_alone() {
     let ends = [
         ".rs", ".md", ".toml", ".py", ".sh", ".txt", "run", ".c", ".h",
@@ -255,7 +294,11 @@ fn examples_open_with_what_they_show_and_how_to_run_them() {
             .path
             .trim_start_matches("examples/")
             .trim_end_matches(".rs");
-        let command = format!("--example {name}");
+        // A crate of its own is run by its manifest.
+        let command = match name.strip_suffix("/src/main") {
+            Some(krate) => format!("--manifest-path examples/{krate}/Cargo.toml"),
+            None => format!("--example {name}"),
+        };
         let whole = file.text.contains("fn main(");
         if whole && !head.iter().any(|line| line.contains(&command)) {
             found.push(format!("{}: its header must show `{command}`", file.path));

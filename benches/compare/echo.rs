@@ -32,7 +32,7 @@ pub(crate) const ALL: [Peer; 5] = [Peer::Floor, Peer::Again, Peer::Mio, Peer::To
 pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// A run in which others took more than this share of the cores is taken again.
-const LOST_AT_MOST: f64 = 0.03;
+pub(crate) const LOST_AT_MOST: f64 = 0.03;
 
 /// What an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -376,7 +376,7 @@ pub(crate) fn row(
 }
 
 /// `key=value` pairs.
-fn figures(text: &str) -> Figures {
+pub(crate) fn figures(text: &str) -> Figures {
     text.split_whitespace()
         .filter_map(|pair| pair.split_once('='))
         .filter_map(|(key, value)| Some((key.to_owned(), value.parse().ok()?)))

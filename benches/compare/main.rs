@@ -4,15 +4,19 @@
 //! cargo bench --bench compare                       everything, about twenty minutes
 //! cargo bench --bench compare -- --quick            a look, about a minute
 //! cargo bench --bench compare -- --only ticks,echo  parts: ticks timers echo idle connect counts
-//!                                                   tls, http, simulation and channel
+//!                                                   tls, http, simulation, channel, cores and
+//!                                                   embedding
 //! ```
 //!
 //! One table with ratios comes out. `docs/BENCH.md` says how the figures are taken.
 
 mod channel;
 mod channel_load;
+mod cores;
 mod counts;
 mod echo;
+mod embedding;
+mod embedding_loop;
 mod http;
 mod http_load;
 mod load;
@@ -23,7 +27,6 @@ mod table;
 mod ticks;
 mod timers;
 mod tls;
-#[expect(dead_code, reason = "the servers use the rest")]
 mod tls_config;
 mod tls_load;
 
@@ -41,6 +44,12 @@ use crate::table::Table;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// Calls of the allocator so far that took something.
+fn allocations() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.allocations + stats.reallocations
+}
+
 /// Bytes that are allocated now.
 fn allocated() -> usize {
     let stats = ALLOCATOR.stats();
@@ -52,6 +61,7 @@ Measures hio beside a floor, mio by hand and tokio; prints one table.
 
   --quick          few and short rounds: shows that it works, not how fast
   --only A,B       parts: ticks timers echo idle connect counts tls http simulation channel
+                   cores embedding
   --rounds N       rounds (16)
   --secs S         seconds of each round (0.5)
   --write FILE     puts the table between the marks in this page, too
@@ -97,7 +107,7 @@ impl Scale {
 }
 
 /// The parts that `--only` knows.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 12] = [
     "ticks",
     "timers",
     "echo",
@@ -108,6 +118,8 @@ const PARTS: [&str; 10] = [
     "http",
     "simulation",
     "channel",
+    "cores",
+    "embedding",
 ];
 
 /// What the command line says.
@@ -173,6 +185,9 @@ fn compare(options: &Options) -> Result<(), String> {
     if wanted("timers") {
         timers::run(&mut table, scale);
     }
+    if wanted("embedding") {
+        embedding::run(&mut table, scale);
+    }
     if wanted("simulation") {
         simulation::run(&mut table, scale);
     }
@@ -203,6 +218,9 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     if wanted("channel") {
         channel::run(&mut table, scale)?;
+    }
+    if wanted("cores") {
+        cores::run(&mut table, scale)?;
     }
     table.end();
     if let Some(page) = &options.write {

@@ -28,14 +28,17 @@ impl Served {
     ///
     /// With `wait` a wrapper such as valgrind gets the time it needs.
     pub(crate) fn start(command: &[String], wait: Duration) -> Result<Self, String> {
-        let mut child = pinned(SERVER_CORE, || {
-            Command::new(&command[0])
-                .args(&command[1..])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-        })
-        .map_err(|e| format!("{}: {e}", command[0]))?;
+        pinned(SERVER_CORE, || Self::unpinned(command, wait))
+    }
+
+    /// As [`start`](Self::start), on all cores.
+    pub(crate) fn unpinned(command: &[String], wait: Duration) -> Result<Self, String> {
+        let mut child = Command::new(&command[0])
+            .args(&command[1..])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| format!("{}: {e}", command[0]))?;
         let Some(out) = child.stdout.take() else {
             return Err("no standard output".to_owned());
         };

@@ -6,11 +6,13 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use hio::doers::{ReloadDoer, SignalDoer};
 use hio::doing::{Doist, Fault};
 use hio::link::tls::ServerTls;
 use hio::net::{Endpoint, Net, NetError, Record, Tape};
+use hio::tyme::duration_from_secs;
 
 /// Why a program does not start.
 #[derive(Debug)]
@@ -136,6 +138,15 @@ pub(crate) fn unix(path: &OsStr) -> Result<Endpoint, Usage> {
     match path.is_empty() {
         true => Err(Usage::wrong("--unix takes a path, not nothing")),
         false => Ok(Endpoint::unix(path)),
+    }
+}
+
+/// `--secs S`: more than nothing.
+pub(crate) fn secs(value: &OsStr) -> Result<Duration, Usage> {
+    let secs = value.to_str().and_then(|text| text.parse().ok());
+    match secs.map(duration_from_secs) {
+        Some(Ok(span)) if !span.is_zero() => Ok(span),
+        _ => Err(Usage::wrong("--secs takes seconds, more than 0")),
     }
 }
 

@@ -1,13 +1,16 @@
-//! The options `--wirelog`, `--pcapng` and `--keylog` of a server.
+//! The options `--wirelog`, `--pcapng`, `--keylog` and `--trace-events` of a server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hio::doers::WireLogDoer;
+use hio::doing::Doist;
 use hio::link::Server;
 use hio::link::tls::ServerTlsBuilder;
 use hio::net::Net;
+use hio::seeing::{TraceEvents, TraceProcess};
+use hio::tyme::SystemClock;
 use hio::wire::{KeyLogger, Pcapng, Tap, WireLog};
 
 use super::common::Usage;
@@ -18,6 +21,7 @@ pub(crate) struct Files {
     pub(crate) wirelog: Option<PathBuf>,
     pub(crate) pcapng: Option<PathBuf>,
     pub(crate) keylog: Option<PathBuf>,
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// The logs, open.
@@ -26,6 +30,7 @@ pub(crate) struct Logs {
     wirelog: Option<WireLog>,
     pcapng: Option<Pcapng>,
     keys: Option<Arc<KeyLogger>>,
+    trace: Option<TraceProcess>,
 }
 
 impl Files {
@@ -42,10 +47,13 @@ impl Files {
             }
             keys = Some(Arc::new(logger));
         }
+        let trace = self.trace.map(TraceEvents::create).transpose();
+        let trace = trace.map_err(Usage::wrong)?;
         Ok(Logs {
             wirelog,
             pcapng,
             keys,
+            trace: trace.map(|trace| trace.process("server", SystemClock::new())),
         })
     }
 }
@@ -66,11 +74,22 @@ impl Logs {
         }
     }
 
-    /// Captures what passes a net.
+    /// Captures and traces what passes a net.
     pub(crate) fn of_net(&self, net: impl Net + 'static) -> Box<dyn Net> {
-        match &self.pcapng {
+        let net: Box<dyn Net> = match &self.pcapng {
             None => Box::new(net),
             Some(capture) => Box::new(Tap::new(net).with(capture.clone())),
+        };
+        match &self.trace {
+            None => net,
+            Some(process) => Box::new(process.net(net)),
+        }
+    }
+
+    /// Traces what doers do.
+    pub(crate) fn of_doist<A>(&self, doist: &mut Doist<A>) {
+        if let Some(process) = &self.trace {
+            doist.watch(process.doers());
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cx::{Ask, Cx, New, Request, What};
-use super::deeds::{Stair, contain};
+use super::deeds::{Stair, Standing, contain};
 use super::doer::{Doer, Next};
 use super::fault::{Fault, Hook, Misuse};
+use super::hub::Hub;
 use super::rng::Rng;
 use crate::tyme::{Tyme, nanos};
 
@@ -44,6 +45,8 @@ pub(super) trait Deed<A: ?Sized>: Send {
     fn take(&mut self, line: &[Stair]) -> Option<Box<dyn Any>>;
     /// The type of a doer further down.
     fn label(&self, line: &[Stair]) -> Option<&'static str>;
+    /// How a doer further down stands.
+    fn standing(&self, line: &[Stair], hub: &Hub) -> Option<Standing>;
     fn into_doer(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -166,6 +169,9 @@ impl<A: ?Sized + 'static, D: Doer<A> + Send + 'static> Deed<A> for Plain<D> {
             return Some(Deed::<A>::type_name(self));
         }
         self.0.deeds()?.label(line)
+    }
+    fn standing(&self, line: &[Stair], hub: &Hub) -> Option<Standing> {
+        self.0.deeds()?.standing(line, hub)
     }
     fn into_doer(self: Box<Self>) -> Box<dyn Any> {
         Box::new(self.0)
@@ -291,6 +297,9 @@ where
     fn label(&self, line: &[Stair]) -> Option<&'static str> {
         self.deed.label(line)
     }
+    fn standing(&self, line: &[Stair], hub: &Hub) -> Option<Standing> {
+        self.deed.standing(line, hub)
+    }
     fn into_doer(self: Box<Self>) -> Box<dyn Any> {
         self.deed.into_doer()
     }
@@ -324,6 +333,9 @@ impl<A: ?Sized> Deed<A> for Gone {
         None
     }
     fn label(&self, _: &[Stair]) -> Option<&'static str> {
+        None
+    }
+    fn standing(&self, _: &[Stair], _: &Hub) -> Option<Standing> {
         None
     }
     fn into_doer(self: Box<Self>) -> Box<dyn Any> {

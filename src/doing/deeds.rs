@@ -21,7 +21,7 @@ use super::cx::{Batch, Cx, Id, NEVER_OPEN, New, Request};
 use super::deed::{Deed, Gone, Mounted, Plain};
 use super::doer::Doer;
 use super::fault::{Fault, Hook, Misuse};
-use super::hub::{DoerId, Hub, NOBODY, Options};
+use super::hub::{DoerId, Hub, Kind, NOBODY, Options};
 use super::supervise::{Supervisor, Verdict};
 use crate::tyme::Tyme;
 use crate::tyme::wheel::Wheel;
@@ -87,7 +87,7 @@ struct Slot<A: ?Sized> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+pub(super) enum State {
     /// Entered, not yet recurred: its base is its enter tyme (law O3).
     Fresh,
     /// Due at every tick.
@@ -95,6 +95,14 @@ enum State {
     Timed,
     Parked,
     Gone,
+}
+
+/// What there is to tell of an open doer beside what the hub knows.
+pub(super) struct Standing {
+    pub(super) state: State,
+    pub(super) due: Tyme,
+    /// Its turn in the pass that has begun is still to come.
+    pub(super) waits: bool,
 }
 
 impl<A: ?Sized> Slot<A> {
@@ -210,6 +218,11 @@ impl<A: ?Sized + 'static> Deeds<A> {
     #[must_use]
     pub fn get_mut<D: 'static>(&mut self, id: Id<D>) -> Option<&mut D> {
         self.reach_mut(&[self.stair(id.into())])?.downcast_mut()
+    }
+
+    /// Whether the turn of the doer in a slot is still to come in a tick's pass that has begun.
+    fn waits(&self, index: usize, hub: &Hub) -> bool {
+        hub.kind == Kind::Tick && (self.walk.cursor..self.walk.end).contains(&index)
     }
 
     /// When the next child is due: the moment itself when that is the next tick,
@@ -404,6 +417,20 @@ impl<A: ?Sized + 'static> Deeds<A> {
     pub(super) fn label(&self, line: &[Stair]) -> Option<&'static str> {
         let (&stair, rest) = line.split_first()?;
         self.held(stair)?.label(rest)
+    }
+
+    /// How an open doer stands.
+    pub(super) fn standing(&self, line: &[Stair], hub: &Hub) -> Option<Standing> {
+        let (&stair, rest) = line.split_first()?;
+        if !rest.is_empty() {
+            return self.held(stair)?.standing(rest, hub);
+        }
+        let slot = self.slots.get(stair.1 as usize)?;
+        (slot.place == stair.0 && slot.is_open()).then(|| Standing {
+            state: slot.state,
+            due: slot.due,
+            waits: self.waits(stair.1 as usize, hub),
+        })
     }
 }
 

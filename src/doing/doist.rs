@@ -7,10 +7,12 @@ use super::deed::{Deed, Mounted, Plain};
 use super::deeds::{Deeds, Stair, name_of};
 use super::doer::{Doer, Ended};
 use super::fault::{Fault, Misuse};
-use super::hub::{DoerId, DoerStats, Event, Hub, Life, NOBODY, Options};
+use super::hub::{DoerId, Event, Hub, Life, NOBODY, Options};
 use super::pace::{Overrun, Overruns, Pace, Pacer, StopHandle, Wake};
 use super::rng::{Rng, Streams};
+use super::stats::StatsHandle;
 use super::supervise::Verdict;
+use super::watch::Watcher;
 use crate::net::{Net, Owner};
 use crate::tyme::{Tyme, TymeError, Tymist, duration_from_secs};
 
@@ -40,8 +42,9 @@ pub struct Doist<A: 'static = ()> {
     pub(super) pace: Pace,
     pub(super) wake: Wake,
     pub(super) overrun: Overrun,
-    pub(super) overruns: Overruns,
     pub(super) stop: StopHandle,
+    /// Who may ask for its figures.
+    pub(super) shown: Option<StatsHandle>,
     /// A drain that was asked for from outside and has not begun.
     pub(super) drain_asked: Option<Duration>,
     /// How tyme follows the clock, between two turns.
@@ -153,19 +156,6 @@ pub struct Advance {
     pub dropped: Duration,
 }
 
-/// A doer in [`Doist::listing`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// Its id.
-    pub id: DoerId,
-    /// Its name and its parents', from the Doist's child down.
-    pub path: String,
-    /// Whether it is parked.
-    pub parked: bool,
-    /// What it used, while statistics are on.
-    pub stats: DoerStats,
-}
-
 impl<A: fmt::Debug + 'static> fmt::Debug for Doist<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Doist")
@@ -195,8 +185,8 @@ impl<A: 'static> Doist<A> {
             pace: Pace::default(),
             wake: Wake::default(),
             overrun: Overrun::default(),
-            overruns: Overruns::default(),
             stop: StopHandle::default(),
+            shown: None,
             drain_asked: None,
             pacer: None,
             entered: false,
@@ -327,9 +317,11 @@ impl<A: 'static> Doist<A> {
         self.hub.watched = true;
     }
 
-    /// Begins to count what each doer uses. Costs two looks at the clock a recur; nothing when off.
-    pub fn stats_on(&mut self) {
-        self.hub.stats.get_or_insert_default();
+    /// Shows passes and the hooks of all doers to a [`Watcher`] from now on, beside those that
+    /// watch already: a [`StallWatch`](super::StallWatch), or a trace. Costs some ten nanoseconds a
+    /// recur and what the watcher does; nothing when there is none.
+    pub fn watch(&mut self, watcher: impl Watcher + 'static) {
+        self.hub.watchers.push(Box::new(watcher));
         self.hub.watched = true;
     }
 }
@@ -452,14 +444,6 @@ impl<A: 'static> Doist<A> {
         self.hub.is_open(id.into())
     }
 
-    /// What a doer used since [`stats_on`](Self::stats_on).
-    #[must_use]
-    pub fn stats(&self, id: impl Into<DoerId>) -> Option<DoerStats> {
-        let id = id.into();
-        self.hub.place(id)?;
-        self.hub.stats.as_ref()?.get(id.index as usize).copied()
-    }
-
     /// The names from the Doist's child down to a doer, with slashes between them.
     #[must_use]
     pub fn path(&self, id: impl Into<DoerId>) -> Option<String> {
@@ -471,34 +455,7 @@ impl<A: 'static> Doist<A> {
         Some(names.collect::<Option<Vec<_>>>()?.join("/"))
     }
 
-    /// All open doers with path and state, children after their parent.
-    #[must_use]
-    pub fn listing(&self) -> Vec<Listing> {
-        let open = |life| matches!(life, Life::Open | Life::Parked);
-        let mut all: Vec<(Vec<u32>, Listing)> = (0u32..)
-            .zip(&self.hub.places)
-            .filter(|(_, known)| open(known.life))
-            .filter_map(|(place, known)| {
-                let id = self.hub.id(place);
-                let (path, parked) = (self.path(id)?, known.life == Life::Parked);
-                let stats = self.stats(id).unwrap_or_default();
-                let order = self.stairs(id)?.iter().map(|s| s.1).collect();
-                Some((
-                    order,
-                    Listing {
-                        id,
-                        path,
-                        parked,
-                        stats,
-                    },
-                ))
-            })
-            .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        all.into_iter().map(|(_, listing)| listing).collect()
-    }
-
-    fn stairs(&self, id: DoerId) -> Option<Vec<Stair>> {
+    pub(super) fn stairs(&self, id: DoerId) -> Option<Vec<Stair>> {
         self.hub.place(id)?;
         let line = self.hub.lineage(id.index);
         Some(
@@ -589,7 +546,7 @@ impl<A: 'static> Doist<A> {
     /// How often it was late.
     #[must_use]
     pub const fn overruns(&self) -> Overruns {
-        self.overruns
+        self.hub.totals.overruns
     }
 
     /// A handle to stop it with, from any thread.

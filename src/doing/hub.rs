@@ -7,8 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::bits::Bits;
+use super::deed::Deed;
 use super::doer::Ended;
 use super::fault::Fault;
+use super::stats::{Busy, Count, Totals};
+use super::watch::{Seen, Watcher};
 use crate::net::Owner;
 use crate::tyme::Tyme;
 
@@ -64,19 +67,6 @@ pub enum Event {
     Exit,
 }
 
-/// What a doer has used, counted while [`Doist::stats_on`](super::Doist::stats_on) is in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DoerStats {
-    /// How often it recurred.
-    pub recurs: u64,
-    /// Time on the net's clock that its recurs took together, its children's included.
-    pub busy: Duration,
-    /// The longest of them.
-    pub longest: Duration,
-    /// Whole periods by which its recurs came late, added up.
-    pub missed: u64,
-}
-
 /// Where a doer is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
@@ -129,6 +119,11 @@ pub(super) struct Sched {
     pub(super) soon: Bits,
     /// In the next pass, once, whether a tick's or not.
     pub(super) woken: Bits,
+    /// Passes of ticks that have begun, which is how often each doer has run that is due at every
+    /// tick: see [`Count`].
+    pub(super) passes: u64,
+    /// When the last of them began, and the one before.
+    pub(super) passed: [Tyme; 2],
 }
 
 impl Sched {
@@ -153,7 +148,7 @@ impl Sched {
 
 /// What begins a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A tick: everyone who is due.
     Tick,
     /// Readiness between two ticks: only who is woken (law P4).
@@ -191,7 +186,12 @@ pub(super) struct Hub {
     /// Whether each recur is observed or measured.
     pub(super) watched: bool,
     pub(super) observer: Option<Observer>,
-    pub(super) stats: Option<Vec<DoerStats>>,
+    pub(super) watchers: Vec<Box<dyn Watcher>>,
+    /// What recurs took, by place, if that is measured.
+    pub(super) busy: Option<Vec<Busy>>,
+    /// By place, as far as there is something to note.
+    pub(super) counts: Vec<Count>,
+    pub(super) totals: Totals,
 }
 
 impl fmt::Debug for Hub {
@@ -223,7 +223,10 @@ impl Hub {
             collected: Vec::new(),
             watched: false,
             observer: None,
-            stats: None,
+            watchers: Vec::new(),
+            busy: None,
+            counts: Vec::new(),
+            totals: Totals::default(),
         }
     }
 
@@ -262,8 +265,11 @@ impl Hub {
             // unwrap: 2^32 places of 32 bytes are more memory than a process has.
             u32::try_from(self.places.len() - 1).unwrap_or(NOBODY)
         };
-        if let Some(stats) = self.stats.as_mut().and_then(|s| s.get_mut(index as usize)) {
-            *stats = DoerStats::default();
+        if let Some(busy) = self.busy.as_mut().and_then(|b| b.get_mut(index as usize)) {
+            *busy = Busy::default();
+        }
+        if let Some(count) = self.counts.get_mut(index as usize) {
+            *count = Count::default();
         }
         if let Some(name) = name {
             self.names.insert(index, name);
@@ -330,6 +336,7 @@ impl Hub {
     pub(super) fn open_sched(&mut self, owner: u32) -> u32 {
         if let Some(sched) = self.free_scheds.pop() {
             self.scheds[sched as usize].owner = owner;
+            self.scheds[sched as usize].passes = 0;
             return sched;
         }
         self.scheds.push(Sched {
@@ -454,35 +461,92 @@ impl Hub {
         }
     }
 
-    pub(super) fn tell(&mut self, place: u32, event: Event) {
+    /// A hook of a doer is about to run.
+    pub(super) fn tell<A: ?Sized>(&mut self, place: u32, hook: Event, deed: &dyn Deed<A>) {
         if self.watched {
-            self.tell_observer(place, event);
+            self.begins(place, hook, deed.type_name());
         }
+    }
+
+    /// The hook of a doer that began last is over.
+    pub(super) fn over(&mut self, place: u32, hook: Event) {
+        if self.watched {
+            self.ended(place, hook);
+        }
+    }
+
+    /// A recur ended with a panic.
+    pub(super) fn torn(&mut self, place: u32) {
+        self.over(place, Event::Recur);
+    }
+
+    /// As [`tell`](Self::tell), when somebody watches; `label` is the type of the doer.
+    #[cold]
+    pub(super) fn begins(&mut self, place: u32, hook: Event, label: &str) {
+        let (tyme, id) = (self.tyme, self.id(place));
+        if let Some(mut observer) = self.observer.take() {
+            match catch_unwind(AssertUnwindSafe(|| observer(tyme, id, hook))) {
+                Ok(()) => self.observer = Some(observer),
+                // It is the program's own code, and no reason to leave doers open.
+                Err(panic) => self.collect(Fault::panicked(&*panic)),
+            }
+        }
+        self.show(|watcher, hub| {
+            let seen = Seen {
+                tyme,
+                id,
+                place,
+                label,
+                hub,
+            };
+            watcher.begins(&seen, hook);
+        });
+    }
+
+    /// As [`over`](Self::over), when somebody watches.
+    #[cold]
+    pub(super) fn ended(&mut self, place: u32, hook: Event) {
+        let (tyme, id) = (self.tyme, self.id(place));
+        self.show(|watcher, _| watcher.ended(tyme, id, hook));
     }
 
     #[cold]
-    fn tell_observer(&mut self, place: u32, event: Event) {
-        let (tyme, id) = (self.tyme, self.id(place));
-        let Some(mut observer) = self.observer.take() else {
-            return;
-        };
-        match catch_unwind(AssertUnwindSafe(|| observer(tyme, id, event))) {
-            Ok(()) => self.observer = Some(observer),
-            // It is the program's own code, and no reason to leave doers open.
-            Err(panic) => self.collect(Fault::panicked(&*panic)),
-        }
+    pub(super) fn pass_begins(&mut self, tyme: Tyme) {
+        let kind = self.kind;
+        self.show(|watcher, _| watcher.pass_begins(tyme, kind));
     }
 
-    pub(super) fn count(&mut self, place: u32, busy: Duration, missed: u64) {
-        let Some(stats) = &mut self.stats else { return };
+    #[cold]
+    pub(super) fn pass_ended(&mut self) {
+        let tyme = self.tyme;
+        self.show(|watcher, _| watcher.pass_ended(tyme));
+    }
+
+    /// Shows something to all watchers. One that panics is shown nothing more.
+    fn show(&mut self, mut show: impl FnMut(&mut dyn Watcher, &Self)) {
+        let mut watchers = std::mem::take(&mut self.watchers);
+        watchers.retain_mut(|watcher| {
+            match catch_unwind(AssertUnwindSafe(|| show(&mut **watcher, self))) {
+                Ok(()) => true,
+                Err(panic) => {
+                    self.collect(Fault::panicked(&*panic));
+                    false
+                }
+            }
+        });
+        self.watchers = watchers;
+    }
+
+    /// Notes what a recur took.
+    pub(super) fn measure(&mut self, place: u32, took: Duration, missed: u64) {
+        let Some(all) = &mut self.busy else { return };
         let place = place as usize;
-        if place >= stats.len() {
-            stats.resize(place + 1, DoerStats::default());
+        if place >= all.len() {
+            all.resize(place + 1, Busy::default());
         }
-        let of = &mut stats[place];
-        of.recurs += 1;
-        of.busy += busy;
-        of.longest = of.longest.max(busy);
+        let of = &mut all[place];
+        of.total += took;
+        of.longest = of.longest.max(took);
         of.missed += missed;
     }
 }

@@ -17,20 +17,26 @@ mod pace;
 mod pipe;
 mod rng;
 mod run;
+mod stall;
+mod stats;
 mod supervise;
+mod watch;
 
 pub use cx::{Adding, Ask, Asking, Batch, Cx, Id};
 pub use deeds::Deeds;
 pub use dodoer::DoDoer;
 pub use doer::{Doer, Ended, Next};
-pub use doist::{Advance, Budget, Doist, Due, Joining, Listing, Outcome, Step, Turn};
+pub use doist::{Advance, Budget, Doist, Due, Joining, Outcome, Step, Turn};
 pub use fault::{Cause, Fault, Hook, Misuse};
-pub use hub::{DoerId, DoerStats, Event};
+pub use hub::{DoerId, Event, Kind as PassKind};
 pub use make::{Doify, Redo, doify, redo};
 pub use pace::{Overrun, Overruns, Pace, StopHandle, Wake};
 pub use pipe::Pipe;
 pub use rng::Rng;
+pub use stall::{Running, Stall, StallReport, StallWatch};
+pub use stats::{DoerState, DoerStats, DoistStats, Listing, Snapshot, StatsHandle};
 pub use supervise::{Restarts, Verdict};
+pub use watch::{Seen, Watcher};
 
 /// What most programs with doers need.
 pub mod prelude {

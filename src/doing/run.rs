@@ -29,7 +29,7 @@ impl<A: 'static> Doist<A> {
         self.start = self.tyme();
         self.credit = Duration::ZERO;
         self.pacer = None;
-        self.stop.attach(net);
+        self.attach(net);
         let (deeds, mut cx) = self.split(net);
         match deeds.enter(&mut cx) {
             Ok(()) => Ok(()),
@@ -176,7 +176,7 @@ impl<A: 'static> Doist<A> {
         if !self.entered {
             self.enter(net)?;
         }
-        self.stop.attach(net);
+        self.attach(net);
         let mut pacer = Pacer::new(self.pace, net.now(), &self.tymist)?;
         if self.stopped(net) {
             return self.finish(Outcome::Stopped, net);
@@ -301,6 +301,7 @@ impl<A: 'static> Doist<A> {
                 }
                 Err(error) => return self.fail(lost(error), net),
             }
+            self.serve_stats();
             if self.stopped(net) {
                 return Ok(Look::Over(Outcome::Stopped));
             }
@@ -313,7 +314,9 @@ impl<A: 'static> Doist<A> {
                 }
                 let leap = self.tymist.ticks_within(pacer.tyme_at(clock));
                 let leap = leap.min(ahead.map_or(u64::MAX, |n| n - 1));
-                self.tymist.tick_by(leap);
+                if leap > 0 {
+                    self.take_ticks(leap);
+                }
                 self.pass(Kind::Wake, &Slice::WHOLE, net)?;
                 return Ok(self.over().map_or(Look::Served, Look::Over));
             }
@@ -322,8 +325,32 @@ impl<A: 'static> Doist<A> {
             return Ok(Look::Waits(target));
         };
         let (overrun, tymist) = (self.overrun, &self.tymist);
-        let ticks = pacer.catch_up(clock, ahead, tymist, overrun, &mut self.overruns);
+        let overruns = &mut self.hub.totals.overruns;
+        let ticks = pacer.catch_up(clock, ahead, tymist, overrun, overruns);
         Ok(self.tick(ticks).map_or(Look::Ticked, Look::Over))
+    }
+
+    /// Lets handles end the sleep in this net.
+    fn attach(&self, net: &mut dyn Net) {
+        self.stop.attach(net);
+        if let Some(handle) = &self.shown {
+            handle.attach(net);
+        }
+    }
+
+    fn take_ticks(&mut self, ticks: u64) {
+        self.hub.note_ticks(ticks);
+        self.tymist.tick_by(ticks);
+    }
+
+    /// Shows its figures to whom asked for them.
+    #[inline]
+    fn serve_stats(&self) {
+        if let Some(handle) = &self.shown {
+            if handle.is_asked() {
+                self.show_stats(handle);
+            }
+        }
     }
 
     /// Whether somebody asked it to stop; tells the net, for a recording.
@@ -360,10 +387,16 @@ impl<A: 'static> Doist<A> {
     /// A pass over the Doist's own doers. Says whether it is complete.
     fn pass(&mut self, kind: Kind, slice: &Slice, net: &mut dyn Net) -> Result<bool, Fault> {
         self.hub.kind = kind;
+        if !self.cut {
+            self.hub.note_pass(kind);
+        }
         if let Some(limit) = self.drain_asked.take() {
             self.hub.drain(NOBODY, self.tymist.tyme() + limit);
         }
         let enters = kind == Kind::Tick && !self.cut && std::mem::take(&mut self.added);
+        if self.hub.watched {
+            self.hub.pass_begins(self.tymist.tyme());
+        }
         let (deeds, mut cx) = self.split(net);
         let mut result = Ok(true);
         if enters {
@@ -376,10 +409,25 @@ impl<A: 'static> Doist<A> {
             Ok(complete) => {
                 self.hub.attention = false;
                 self.cut = !complete;
+                if self.hub.watched | self.shown.is_some() {
+                    self.tell_pass();
+                }
                 Ok(complete)
             }
-            Err(fault) => self.fail(fault, net),
+            Err(fault) => {
+                self.tell_pass();
+                self.fail(fault, net)
+            }
         }
+    }
+
+    /// After a pass that somebody watches, or may have asked for its figures.
+    #[cold]
+    fn tell_pass(&mut self) {
+        if self.hub.watched {
+            self.hub.pass_ended();
+        }
+        self.serve_stats();
     }
 
     /// Whether a pass ended the run: stopped, or no doer left. The last tick is taken at once.
@@ -388,7 +436,7 @@ impl<A: 'static> Doist<A> {
             return Some(asked);
         }
         if self.deeds.is_empty() && !self.added {
-            self.tymist.tick();
+            self.take_ticks(1);
             return Some(Outcome::Done);
         }
         None
@@ -408,7 +456,7 @@ impl<A: 'static> Doist<A> {
         if let Some(asked) = self.asked() {
             return Some(asked);
         }
-        self.tymist.tick_by(ticks);
+        self.take_ticks(ticks);
         if self.deeds.is_empty() && !self.added {
             return Some(Outcome::Done);
         }

@@ -61,6 +61,61 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Every reason's name.
+    pub(super) const NAMES: [&'static str; 17] = [
+        "not_opened",
+        "peer_closed",
+        "closed",
+        "aborted",
+        "owner_closed",
+        "reset",
+        "idle_timed_out",
+        "write_stalled",
+        "drain_timed_out",
+        "linger_timed_out",
+        "connect_timed_out",
+        "connect_failed",
+        "lost",
+        "handshake_timed_out",
+        "tls",
+        "truncated",
+        "drain_cut",
+    ];
+
+    /// One word for tables and labels of metrics, without what the reason carries: `peer_closed`,
+    /// `idle_timed_out`.
+    ///
+    /// ```
+    /// assert_eq!(hio::link::CloseReason::WriteStalled.name(), "write_stalled");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self.number()]
+    }
+
+    /// Its place among the names.
+    pub(super) const fn number(self) -> usize {
+        match self {
+            Self::NotOpened => 0,
+            Self::PeerClosed => 1,
+            Self::Closed => 2,
+            Self::Aborted => 3,
+            Self::OwnerClosed => 4,
+            Self::Reset => 5,
+            Self::IdleTimedOut => 6,
+            Self::WriteStalled => 7,
+            Self::DrainTimedOut => 8,
+            Self::LingerTimedOut => 9,
+            Self::ConnectTimedOut => 10,
+            Self::ConnectFailed(_) => 11,
+            Self::Lost(_) => 12,
+            Self::HandshakeTimedOut => 13,
+            Self::Tls(_) => 14,
+            Self::Truncated => 15,
+            Self::DrainCut => 16,
+        }
+    }
+
     /// One sentence for a person: what happened and what it means for the data.
     #[must_use]
     pub const fn explain(self) -> &'static str {

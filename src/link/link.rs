@@ -14,6 +14,7 @@
 //! back that is not needed.
 
 mod ending;
+mod figures;
 mod secure;
 
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::news::News;
 use super::pool::{LARGE, Pool};
 use super::tls::Session;
 use super::watch::Watched;
-use super::{Buffer, CloseReason, Stats, TlsFailure, TxError, What};
+use super::{Buffer, CloseReason, HandOverError, Stats, TlsFailure, TxError, What};
 use crate::net::{Net, NetError, Sid};
 use crate::tyme::{Tyme, Tymer};
 
@@ -39,6 +40,10 @@ pub struct Link {
     state: State,
     /// The last traffic in either direction, or the last refresh.
     active: Tyme,
+    /// When it stood, or began to be dialled.
+    since: Tyme,
+    received: u64,
+    sent: u64,
     /// Idle tymeout in nanoseconds; `u64::MAX` is none.
     tymeout: u64,
     /// When the current state has lasted too long; never while it may last.
@@ -64,6 +69,8 @@ pub struct Link {
     asked: bool,
     /// What storage its queue had last, as a power of two; 0 while it never wanted one.
     lends: u8,
+    /// It began with bytes that were received elsewhere, and has not told of them yet.
+    inherits: bool,
     /// Why TLS failed; it is Draining then, or Closed.
     refusal: Option<TlsFailure>,
     /// What sessions draw from that are for simulations; there in simulated nets.
@@ -347,6 +354,9 @@ impl Link {
             tx: Buffer::new(),
             state: State::Closed(CloseReason::NotOpened),
             active: Tyme::ZERO,
+            since: Tyme::ZERO,
+            received: 0,
+            sent: 0,
             tymeout: u64::MAX,
             hard: Tyme::NEVER,
             // Caps are checked when opened; before that nothing is queued.
@@ -361,6 +371,7 @@ impl Link {
             rearm: true,
             asked: false,
             lends: 0,
+            inherits: false,
             refusal: None,
             seed: None,
             session: None,
@@ -374,6 +385,7 @@ impl Link {
             rx,
             state: State::Connecting,
             active: tyme,
+            since: tyme,
             tymeout: nanos(limits.tymeout),
             ..Self::unopened(limits)
         };
@@ -384,6 +396,7 @@ impl Link {
         self.sid = sid;
         self.state = State::Open;
         self.active = tyme;
+        self.since = tyme;
     }
 
     /// Draws what seeds its TLS sessions, if the net is simulated.
@@ -393,6 +406,30 @@ impl Link {
             net.entropy(&mut seed);
             u64::from_le_bytes(seed)
         });
+    }
+
+    /// Begins with bytes that were received elsewhere.
+    pub(super) fn inherit(&mut self, bytes: &[u8]) {
+        self.rx.extend(bytes);
+        self.inherits = true;
+    }
+
+    /// Those bytes are news, once.
+    pub(super) const fn inherited(&mut self) -> News {
+        match std::mem::replace(&mut self.inherits, false) {
+            true => News::RECEIVED,
+            false => News::NONE,
+        }
+    }
+
+    /// Whether it may go to another server: plain, standing, with nothing under way.
+    pub(super) fn may_leave(&self) -> Result<(), HandOverError> {
+        match self.state {
+            State::Handshaking | State::Secure => Err(HandOverError::Tls),
+            _ if self.refusal.is_some() => Err(HandOverError::Tls),
+            State::Open if !self.finish && !self.abort && self.pending() == 0 => Ok(()),
+            _ => Err(HandOverError::Busy),
+        }
     }
 
     pub(super) const fn connecting(&self) -> bool {
@@ -454,7 +491,7 @@ impl Link {
         loop {
             let room = turn.shared.limits.rx_cap.saturating_sub(self.rx.len());
             if room == 0 {
-                self.full = true;
+                self.fill_up(turn);
                 return news;
             }
             if budget == 0 {
@@ -470,7 +507,7 @@ impl Link {
                         self.show_received(n, turn);
                     }
                     self.active = turn.tyme;
-                    turn.shared.stats.received += n as u64;
+                    self.count_received(n, turn);
                     news = News::RECEIVED;
                     budget -= n;
                     if n < most {
@@ -528,7 +565,7 @@ impl Link {
                 }
                 Ok(Some(n)) => {
                     budget -= n;
-                    turn.shared.stats.received += n as u64;
+                    self.count_received(n, turn);
                 }
                 Err(why) => {
                     self.end(CloseReason::from_loss(why), turn);
@@ -561,7 +598,7 @@ impl Link {
                     self.show_sent(n, turn);
                 }
                 self.tx.clear();
-                turn.shared.stats.sent += n as u64;
+                self.count_sent(n, turn);
                 self.active = turn.tyme;
                 News::NONE
             }
@@ -599,7 +636,7 @@ impl Link {
         while n > 0 {
             self.show_sent(n, turn);
             self.tx.consume(n);
-            turn.shared.stats.sent += n as u64;
+            self.count_sent(n, turn);
             took = true;
             if self.tx.is_empty() {
                 break;
@@ -613,13 +650,14 @@ impl Link {
     }
 
     /// After writing: notes whether some of it waits. True when it had waited and does no more.
-    fn wrote(&mut self, took: bool, turn: &Turn<'_>) -> bool {
+    fn wrote(&mut self, took: bool, turn: &mut Turn<'_>) -> bool {
         if took {
             self.active = turn.tyme;
         }
         let was = self.blocked;
         // What waits for a handshake does not wait for the socket.
         self.blocked = self.waits_for_socket();
+        turn.shared.stats.tx_pauses += u64::from(self.blocked && !was);
         if self.stands() {
             if !self.blocked {
                 self.hard = Tyme::NEVER;
@@ -720,7 +758,7 @@ mod tests {
 
     #[test]
     fn is_small() {
-        assert!(size_of::<Link>() <= 136, "{}", size_of::<Link>());
+        assert!(size_of::<Link>() <= 160, "{}", size_of::<Link>());
         assert_eq!(size_of::<Buffer>(), 24);
     }
 

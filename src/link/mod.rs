@@ -28,6 +28,7 @@ mod datagram;
 mod error;
 mod events;
 mod failure;
+mod handed;
 mod limits;
 #[expect(
     clippy::module_inception,
@@ -58,12 +59,13 @@ pub use datagram::{
 pub use error::{ListenerLost, OpenError, TransmitError, TxError, UnknownRemoter};
 pub use events::{ClientEvent, Event, Pause};
 pub use failure::TlsFailure;
+pub use handed::{HandOverError, Handed, NotTaken};
 pub use limits::{Limits, LimitsError};
 pub use link::{Link, Received};
 pub use reconnect::Reconnect;
 pub use remoter::{Remoter, RemoterId};
 pub use server::Server;
-pub use stats::Stats;
+pub use stats::{Closes, LinkState, LinkStats, Load, Stats};
 #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
 pub use stream::StartTls;
 pub use stream::{

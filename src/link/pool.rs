@@ -82,8 +82,7 @@ impl Pool {
     }
 
     /// Bytes kept.
-    #[cfg(test)]
-    fn kept(&self) -> usize {
+    pub(super) fn kept(&self) -> usize {
         let others = self.others.iter().flatten();
         self.large.iter().chain(others).map(|s| s.len()).sum()
     }

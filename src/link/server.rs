@@ -12,7 +12,7 @@ use super::news::News;
 use super::table::Table;
 use super::watch::Watched;
 use super::{
-    CloseReason, Event, Limits, ListenerLost, OpenError, Remoter, RemoterId, Stats, Watch,
+    CloseReason, Event, Limits, ListenerLost, Load, OpenError, Remoter, RemoterId, Stats, Watch,
 };
 use crate::net::{Endpoint, Group, ListenOptions, Lookup, Net, NetError, Owner, Sid};
 use crate::tyme::Tyme;
@@ -78,7 +78,7 @@ pub struct Server {
     options: ListenOptions,
     auto_close: bool,
     owner: Owner,
-    group: Option<Group>,
+    pub(super) group: Option<Group>,
     /// None while closed, draining, or lost.
     listener: Option<Sid>,
     accepts: Accepts,
@@ -87,15 +87,15 @@ pub struct Server {
     /// What is closed now is cut off.
     ends: bool,
     drain: Option<draining::Drain>,
-    table: Table,
-    shared: Shared,
+    pub(super) table: Table,
+    pub(super) shared: Shared,
     #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
     tls: Option<super::tls::ServerTls>,
     events: Events<Event>,
     /// Connections the last [`service`](Self::service) has news of.
     ready: Vec<RemoterId>,
     /// Connections that need a turn without readiness. Invariant: those whose link is `asked`.
-    asked: Vec<RemoterId>,
+    pub(super) asked: Vec<RemoterId>,
     /// Connections that ended and are kept to be looked at.
     ended: Vec<RemoterId>,
     /// Scratch: kept for its storage.
@@ -187,11 +187,7 @@ impl Server {
     /// or the TLS is for simulations and the net is none. The server is closed then.
     pub fn open(&mut self, net: &mut dyn Net, owner: Owner) -> Result<(), OpenError> {
         self.close(net);
-        self.shared.limits.validate()?;
-        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
-        if self.tls.as_ref().is_some_and(|tls| tls.is_predictable()) && !net.is_simulated() {
-            return Err(super::TlsFailure::Predictable.into());
-        }
+        self.check(net)?;
         let group = net.group(owner);
         match self.listen(group, net) {
             Ok((listener, ha)) => {
@@ -208,6 +204,33 @@ impl Server {
                 Err(why)
             }
         }
+    }
+
+    /// Opens without a listener, for connections that are handed over
+    /// ([`take_over`](Self::take_over)). Its address is a name for the log then. A server that is
+    /// open is closed first.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for what concerns the address.
+    pub fn stand_by(&mut self, net: &mut dyn Net, owner: Owner) -> Result<(), OpenError> {
+        self.close(net);
+        self.check(net)?;
+        self.owner = owner;
+        self.group = Some(net.group(owner));
+        self.accepts = Accepts::default();
+        Ok(())
+    }
+
+    /// Whether it can be opened at all.
+    fn check(&self, net: &dyn Net) -> Result<(), OpenError> {
+        self.shared.limits.validate()?;
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+        if self.tls.as_ref().is_some_and(|tls| tls.is_predictable()) && !net.is_simulated() {
+            return Err(super::TlsFailure::Predictable.into());
+        }
+        #[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
+        let _ = net;
+        Ok(())
     }
 
     /// The listener, and where it listens.
@@ -326,6 +349,21 @@ impl Server {
     #[must_use]
     pub const fn stats(&self) -> Stats {
         self.shared.stats
+    }
+
+    /// What its connections hold now. O(connections).
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let mut load = Load {
+            connections: self.len(),
+            pooled: self.shared.pool.kept(),
+            ..Load::default()
+        };
+        for remoter in self.table.iter() {
+            load.rx += remoter.rx().len();
+            load.tx += remoter.pending();
+        }
+        load
     }
 
     /// Gives the sockets to another owner.

@@ -13,7 +13,7 @@ use self::lane::Way;
 use self::links::Links;
 use super::{
     Conditions, ConditionsError, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer,
-    ListenOptions, Lookup, Net, NetError, Owner, Shutdown, Sid, SocketOption, StdSocket,
+    ListenOptions, Lookup, Loose, Net, NetError, Owner, Shutdown, Sid, SocketOption, StdSocket,
 };
 use crate::tyme::Tyme;
 
@@ -554,6 +554,20 @@ impl<N: Net> Layer for Conditioned<N> {
 
     fn resolve(&mut self, group: Group, name: &str) -> Lookup {
         self.net.resolve(group, name)
+    }
+
+    /// [`NetError::Unsupported`]: what is on its way here would be lost.
+    fn let_go(&mut self, _: Sid) -> Result<Loose, NetError> {
+        Err(NetError::Unsupported)
+    }
+
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        self.check_group(group)?;
+        let sid = self.net.take_in(group, loose)?;
+        let ip = self.net.peer(sid).ok().and_then(|peer| peer.addr());
+        let stream = Stream::new(ip.map(|addr| addr.ip()));
+        self.admit(sid, group, Kind::Stream(Box::new(stream)), None);
+        Ok(sid)
     }
 
     fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {

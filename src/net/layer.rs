@@ -2,8 +2,8 @@ use std::io::IoSlice;
 use std::time::Duration;
 
 use super::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, NetStats, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket,
 };
 use crate::tyme::Tyme;
 
@@ -144,6 +144,18 @@ pub trait Layer {
     fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {
         self.below_mut().adopt(group, socket)
     }
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        self.below_mut().let_go(sid)
+    }
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        self.below_mut().take_in(group, loose)
+    }
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        self.below_mut().hang(group, bell)
+    }
+    fn ring(&mut self, bell: &Bell) {
+        self.below_mut().ring(bell)
+    }
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
         self.below().local(sid)
     }
@@ -158,6 +170,9 @@ pub trait Layer {
     }
     fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
         self.below_mut().probe(who, probe)
+    }
+    fn stats(&self) -> NetStats {
+        self.below().stats()
     }
     fn is_simulated(&self) -> bool {
         self.below().is_simulated()
@@ -263,6 +278,18 @@ impl<L: Layer + ?Sized> Net for L {
     fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {
         Layer::adopt(self, group, socket)
     }
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        Layer::let_go(self, sid)
+    }
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        Layer::take_in(self, group, loose)
+    }
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        Layer::hang(self, group, bell)
+    }
+    fn ring(&mut self, bell: &Bell) {
+        Layer::ring(self, bell)
+    }
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
         Layer::local(self, sid)
     }
@@ -277,6 +304,9 @@ impl<L: Layer + ?Sized> Net for L {
     }
     fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
         Layer::probe(self, who, probe)
+    }
+    fn stats(&self) -> NetStats {
+        Layer::stats(self)
     }
     fn is_simulated(&self) -> bool {
         Layer::is_simulated(self)

@@ -7,6 +7,7 @@
 //! "Not yet" is data here, never an error: [`Net::read`] gives `None`, [`Net::write`] takes
 //! nothing, [`Net::connected`] says `false`.
 
+mod bell;
 mod cached_names;
 mod condition;
 mod conditions;
@@ -16,6 +17,7 @@ mod endpoint;
 mod error;
 mod ids;
 mod layer;
+mod loose;
 mod mio;
 mod name_cache;
 mod null;
@@ -25,10 +27,12 @@ mod record;
 mod recording;
 mod replay;
 mod scripted;
+mod stats;
 mod tape;
 mod trace_hash;
 pub(crate) mod units;
 mod unix_instead;
+mod watched;
 
 use std::fmt;
 use std::io::IoSlice;
@@ -37,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::mio::{MioNet, ResolverOptions, StdSocket};
+pub use bell::Bell;
 pub use cached_names::NameCache;
 pub use condition::Conditioned;
 pub use conditions::{Conditions, ConditionsError, Latency};
@@ -46,6 +51,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::NetError;
 pub use ids::{Group, Owner, Sid};
 pub use layer::Layer;
+pub use loose::Loose;
 pub use name_cache::{AnswerCache, CacheLimits, normal_name};
 pub use null::NullNet;
 pub use options::{ConnectOptions, Interface, Keepalive, ListenOptions, Shutdown, SocketOption};
@@ -54,9 +60,11 @@ pub use record::{Record, Recorded, RecordedRun, RecordingError};
 pub use recording::Recording;
 pub use replay::{Divergence, Replay, ReplayEnd};
 pub use scripted::{Script, Scripted, Unmet};
+pub use stats::{NameStats, NetStats};
 pub use tape::Tape;
 pub use trace_hash::TraceHash;
 pub use unix_instead::UnixInstead;
+pub use watched::{Io, IoKind, NetWatch, Watched};
 
 use crate::tyme::Tyme;
 
@@ -263,6 +271,46 @@ pub trait Net {
         Err(NetError::Unsupported)
     }
 
+    /// Lets a connected stream go without closing it, to be taken in by another net: what was not
+    /// read, and what the peer sends meanwhile, goes with it. Its id here is stale from now on.
+    ///
+    /// # Errors
+    /// [`NetError::Unsupported`] where there is nothing to let go; [`NetError::Invalid`] for what is
+    /// no stream that stands; [`NetError::Stale`] when the socket is closed, or the system refuses.
+    /// Unless it says so, the socket is as it was.
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        let _ = sid;
+        Err(NetError::Unsupported)
+    }
+
+    /// Takes a connection that another net let go into a group. It is marked at the next
+    /// [`poll`](Self::poll) if there is something to read, as one that was accepted.
+    ///
+    /// # Errors
+    /// [`NetError::Unsupported`] for one from another world, [`NetError::Aborted`] when it is gone;
+    /// [`NetError::Stale`] when the group is closed, [`NetError::Exhausted`] when there is no room.
+    /// The connection is closed then.
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        let _ = (group, loose);
+        Err(NetError::Unsupported)
+    }
+
+    /// Hangs a bell in a group: each ring counts as a mark of the group, which wakes its owner and
+    /// is taken by the next [`ready`](Self::ready), that lists no socket for it. It begins with such
+    /// a mark, for what was rung before. A bell hangs in one place at a time.
+    ///
+    /// # Errors
+    /// [`NetError::Unsupported`] where nothing wakes; [`NetError::Stale`] when the group is closed.
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        let _ = (group, bell);
+        Err(NetError::Unsupported)
+    }
+
+    /// Rings a bell, wherever it hangs: at once here, and after a while in a simulation.
+    fn ring(&mut self, bell: &Bell) {
+        bell.sound();
+    }
+
     /// The address a socket is bound to.
     ///
     /// # Errors
@@ -292,6 +340,11 @@ pub trait Net {
     fn probe(&mut self, who: Owner, probe: Probe<'_>) -> bool {
         let _ = (who, probe);
         false
+    }
+
+    /// What was done so far, where that is counted; layers say what the net below them says.
+    fn stats(&self) -> NetStats {
+        NetStats::default()
     }
 
     /// Whether this is a world made up for a test. Keys that can be guessed are refused in any

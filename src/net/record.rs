@@ -24,8 +24,8 @@ pub(super) use self::op::{Answer, Kind, Op, Open, digest};
 pub(super) use self::reader::Entry;
 pub use self::reader::{RecordedRun, RecordingError};
 use super::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer, ListenOptions, Lookup, Net,
-    NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket, Tape, TraceHash,
+    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer, ListenOptions, Lookup,
+    Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket, Tape, TraceHash,
 };
 use crate::tyme::Tyme;
 
@@ -530,6 +530,18 @@ impl<N: Net> Layer for Record<N> {
     fn adopt(&mut self, group: Group, socket: StdSocket) -> Result<Sid, NetError> {
         let opened = self.net.adopt(group, socket);
         self.opened(Open::Adopt, group, Cow::Borrowed("a socket"), opened)
+    }
+
+    /// To whoever looks at the recording, it is closed.
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        let gone = self.net.let_go(sid);
+        self.log(&Op::Close { sid }, &answer(&gone, |_| Answer::Done));
+        gone
+    }
+
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        let opened = self.net.take_in(group, loose);
+        self.opened(Open::Adopt, group, Cow::Borrowed("a connection"), opened)
     }
 
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {

@@ -14,8 +14,8 @@ use super::record::{
     digest_taken, total,
 };
 use super::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, ListenOptions, Lookup, Net,
-    NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket, Tape, TraceHash,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, ListenOptions, Lookup, Loose,
+    Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption, StdSocket, Tape, TraceHash,
 };
 use crate::tyme::Tyme;
 
@@ -436,6 +436,20 @@ impl Net for Replay {
 
     fn adopt(&mut self, group: Group, _: StdSocket) -> Result<Sid, NetError> {
         self.open(Open::Adopt, group, Cow::Borrowed("a socket"))
+    }
+
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        self.try_play(&Op::Close { sid }, done)
+            .map(|()| Loose::nothing())
+    }
+
+    fn take_in(&mut self, group: Group, _: Loose) -> Result<Sid, NetError> {
+        self.open(Open::Adopt, group, Cow::Borrowed("a connection"))
+    }
+
+    /// Nobody rings: whom it woke is in the recording.
+    fn hang(&mut self, _: Group, _: &Bell) -> Result<(), NetError> {
+        Ok(())
     }
 
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {

@@ -11,7 +11,7 @@ use super::error::SimError;
 use super::fabric::{Fabric, hash_text};
 use super::fault::{Fault, FaultPlan};
 use super::link::{CLOGGED, CUT, HELD};
-use super::node::{NodeId, NodeState};
+use super::node::{End, NodeId, NodeState};
 use super::rng::{Purpose, stream};
 use super::sim::Sim;
 use super::trace::{NOBODY, Tag, put_text};
@@ -276,9 +276,13 @@ impl Sim {
             self.fabric.tell(node.0, Tag::Crash, None, [0; 2], |_| {});
         }
         let state = &mut self.nodes[node.index()];
+        let ran = matches!(state.state, NodeState::Running | NodeState::Paused);
         (state.program, state.state) = (None, NodeState::Crashed);
         self.forget_wake(node.0);
         self.fabric.crash(node.0);
+        if ran {
+            self.tell_end(node.0, End::Crashed);
+        }
     }
 
     /// Kills the program of a node without any hook of it; its system closes the sockets.
@@ -290,6 +294,7 @@ impl Sim {
         state.state = NodeState::Crashed;
         self.leave(node.0);
         self.fabric.tell(node.0, Tag::Crash, None, [1, 0], |_| {});
+        self.tell_end(node.0, End::Crashed);
     }
 
     /// Boots a node in the next step, after a crash when it runs.

@@ -89,18 +89,23 @@ impl Fabric {
         at: SocketAddr,
         options: &DatagramOptions,
     ) -> Result<SocketAddr, NetError> {
-        let host = &mut self.hosts[node as usize];
+        let host = &self.hosts[node as usize];
         let group_address = at.ip().is_multicast() || is_broadcast(at.ip());
         if !host.has(at.ip()) && !group_address {
             return Err(NetError::AddrNotAvailable);
         }
         if at.port() == 0 {
-            let port = host.free_port(Ports::Udp)?;
+            let port = self.free_port(node, Ports::Udp)?;
             return Ok(SocketAddr::new(at.ip(), port));
         }
         let shares = options.reuse_port || options.reuse_addr;
-        for sid in host.mailboxes.get(&at.port()).into_iter().flatten() {
-            let Some(Socket::Mailbox(other)) = host.table.any(*sid).map(|e| &e.socket) else {
+        let hosts = self.mates(node).map(|mate| &self.hosts[mate as usize]);
+        let mailboxes = hosts.flat_map(|host| {
+            let sids = host.mailboxes.get(&at.port()).into_iter().flatten();
+            sids.map(move |sid| host.table.any(*sid).map(|e| &e.socket))
+        });
+        for mailbox in mailboxes {
+            let Some(Socket::Mailbox(other)) = mailbox else {
                 continue;
             };
             let Some(taken) = other.local.addr() else {

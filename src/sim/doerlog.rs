@@ -10,7 +10,7 @@ use crate::tyme::Tyme;
 /// Shared by a node's Doist, which tells, and the simulation, which looks after each turn. Both
 /// run on one thread at a time; the atomics only let the pair of them move to another one.
 #[derive(Debug, Default)]
-pub(super) struct DoerLog {
+pub(crate) struct DoerLog {
     hash: AtomicU64,
     count: AtomicU64,
     /// Whether the events themselves are wanted, for a text.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::bells::Calls;
 use super::checks::Checks;
 use super::doerlog::{self, DoerLog};
 use super::host::{FIRST_V4, Host};
@@ -20,7 +21,7 @@ use super::socket::{NONE, Phase, Socket, Stream, Timer};
 use super::trace::{Tag, put_text};
 use super::wire::{FIRST_RETRY, What, Wire};
 use crate::doing::DoerId;
-use crate::net::{Draws, NetError, Owner, Sid};
+use crate::net::{Bell, Draws, NetError, Owner, Sid};
 
 /// All nodes' systems and what is between them.
 #[derive(Debug)]
@@ -38,6 +39,15 @@ pub(super) struct Fabric {
     pub(super) logs: Vec<Arc<DoerLog>>,
     /// Shares at which named fault points fire: of one node and all its points, or one of them.
     pub(super) points: BTreeMap<(u32, String), (f64, Draws)>,
+    /// What nodes are called for.
+    pub(super) calls: Calls,
+    /// Bells that were rung and not heard yet.
+    pub(super) rings: Slab<Bell>,
+    /// Connections that were let go, by number: node, its boots, socket.
+    pub(super) loose: BTreeMap<u64, (u32, u32, Sid)>,
+    pub(super) next_loose: u64,
+    /// Where connections went that another node took in: node, its boots, socket.
+    pub(super) moved: BTreeMap<(u32, Sid), (u32, u32, Sid)>,
 }
 
 impl Fabric {
@@ -52,6 +62,11 @@ impl Fabric {
             checks: Checks::default(),
             logs: Vec::new(),
             points: BTreeMap::new(),
+            calls: Calls::default(),
+            rings: Slab::new(),
+            loose: BTreeMap::new(),
+            next_loose: 0,
+            moved: BTreeMap::new(),
         }
     }
 
@@ -165,11 +180,16 @@ impl Fabric {
             What::Arrive(id) => self.arrive(id),
             What::Retry(id) => self.retry(id),
             What::Timer(key) => self.fire(key),
+            What::Ring(key) => self.rings(key),
             What::Planned(_) => {} // the simulation's own business
         }
     }
 
     fn arrive(&mut self, id: u32) {
+        self.follow(id);
+        if matches!(self.wire.packet(id).kind, Kind::Syn | Kind::Datagram) {
+            self.find_mate(id);
+        }
         let packet = self.wire.packet(id);
         let (node, kind, to_boot) = (packet.to, packet.kind, packet.to_boot);
         let host = &self.hosts[node as usize];
@@ -243,6 +263,7 @@ impl Fabric {
 
     /// A packet was lost: whoever sent it tries again later, or it is gone.
     pub(super) fn was_lost(&mut self, id: u32) {
+        self.follow(id);
         let packet = self.wire.packet(id);
         let (node, sid, kind) = (packet.from, packet.source, packet.kind);
         let lives = self.hosts[node as usize].boots == packet.from_boot;
@@ -283,6 +304,7 @@ impl Fabric {
     }
 
     fn retry(&mut self, id: u32) {
+        self.follow(id);
         let packet = self.wire.packet(id);
         let (node, sid, kind, tries) = (packet.from, packet.source, packet.kind, packet.tries);
         if self.hosts[node as usize].boots != packet.from_boot || !self.hosts[node as usize].up {

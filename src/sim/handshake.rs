@@ -69,17 +69,22 @@ impl Fabric {
         at: SocketAddr,
         options: &ListenOptions,
     ) -> Result<SocketAddr, NetError> {
-        let host = &mut self.hosts[node as usize];
+        let host = &self.hosts[node as usize];
         host.check_descriptors()?;
         if !host.has(at.ip()) {
             return Err(NetError::AddrNotAvailable);
         }
         if at.port() == 0 {
-            let port = host.free_port(Ports::Tcp)?;
+            let port = self.free_port(node, Ports::Tcp)?;
             return Ok(SocketAddr::new(at.ip(), port));
         }
-        for sid in host.listeners.get(&at.port()).into_iter().flatten() {
-            let Some(Socket::Listener(other)) = host.table.any(*sid).map(|e| &e.socket) else {
+        let hosts = self.mates(node).map(|mate| &self.hosts[mate as usize]);
+        let listeners = hosts.flat_map(|host| {
+            let sids = host.listeners.get(&at.port()).into_iter().flatten();
+            sids.map(move |sid| host.table.any(*sid).map(|e| &e.socket))
+        });
+        for listener in listeners {
+            let Some(Socket::Listener(other)) = listener else {
                 continue;
             };
             let Some(taken) = other.local.addr() else {
@@ -233,8 +238,8 @@ impl Fabric {
             Some(_) => return Err(NetError::Invalid),
         }
         if port == 0 {
-            port = host.free_port(Ports::Tcp)?;
-        } else if host.is_used(Ports::Tcp, port) {
+            port = self.free_port(node, Ports::Tcp)?;
+        } else if self.is_port_used(node, Ports::Tcp, port) {
             return Err(NetError::AddrInUse);
         }
         Ok(SocketAddr::new(ip, port))
@@ -333,12 +338,12 @@ impl Fabric {
         let Addresses::Ip(theirs, at) = packet.addresses else {
             return;
         };
-        let boots = self.hosts[node as usize].boots;
         let found = self.hosts[node as usize].listener_at(at);
         let Some(listener) = found else {
             return self.send_bare(Kind::Rst, (node, source), (from, peer_boot, source), 0);
         };
         let host = &mut self.hosts[node as usize];
+        let boots = host.boots;
         let Some((group, _)) = host.table.group_of(listener) else {
             return;
         };
@@ -385,10 +390,13 @@ impl Fabric {
         let (node, from, sid, source) = (packet.to, packet.from, packet.target, packet.source);
         let (peer_boot, limit) = (packet.from_boot, packet.limit);
         let now = self.wire.now;
+        let link = self.wire.link(node, from);
         match self.stream_mut(node, sid) {
             Some(stream) if stream.phase == Phase::Dialling => {
                 stream.phase = Phase::Answered;
                 (stream.peer_sid, stream.peer_boot) = (source, peer_boot);
+                // A mate of the node that was dialled may have taken it.
+                (stream.peer_node, stream.link) = (from, link);
                 (stream.limit, stream.heard) = (limit, now);
                 let keepalive = stream.keepalive.is_some();
                 self.send_bare(Kind::Ack, (node, sid), (from, peer_boot, source), 0);

@@ -53,10 +53,15 @@ pub(super) struct Host {
     pub(super) asked: BTreeMap<String, super::names::Asked>,
     /// Round robin among those who share a port.
     pub(super) turn: usize,
+    /// The nodes on the same machine, itself included.
+    pub(super) mates: std::ops::Range<u32>,
+    /// Round robin among them, kept by the first.
+    pub(super) mate_turn: usize,
 }
 
 impl Host {
     pub(super) fn new(number: u32, wall: Duration) -> Self {
+        let mates = number..number + 1;
         let number = number + 1;
         let [a, b, c, d] = number.to_be_bytes();
         let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
@@ -80,6 +85,8 @@ impl Host {
             short_io: None,
             asked: BTreeMap::new(),
             turn: 0,
+            mates,
+            mate_turn: 0,
         }
     }
 
@@ -169,6 +176,19 @@ impl Host {
                 self.used.remove(&(ports, port));
             }
         }
+    }
+
+    /// Whether there is a listener for connections to an address.
+    pub(super) fn listens_at(&self, to: SocketAddr) -> bool {
+        let sids = self.listeners.get(&to.port()).into_iter().flatten();
+        sids.into_iter()
+            .any(|sid| match self.table.any(*sid).map(|e| &e.socket) {
+                Some(Socket::Listener(listener)) => listener
+                    .local
+                    .addr()
+                    .is_some_and(|at| match_rank(at, listener.v6_only, to) > 0),
+                _ => false,
+            })
     }
 
     /// The listener for a connection to an address: one of exactly that before one of all.

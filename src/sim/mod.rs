@@ -13,6 +13,7 @@
 //! What is modelled, and what is not, is told in `docs/simulation.md`.
 
 mod apply;
+mod bells;
 mod campaign;
 mod checks;
 mod clock;
@@ -21,10 +22,12 @@ mod doerlog;
 mod error;
 mod fabric;
 mod fault;
+mod handover;
 mod handshake;
 mod host;
 mod inspect;
 mod link;
+mod mates;
 mod names;
 mod node;
 mod nodenet;
@@ -43,17 +46,21 @@ mod trace;
 pub mod view;
 mod wakes;
 mod wire;
+mod worldclock;
 
 pub use campaign::{
     Campaign, Case, Failure, Found, Report, Run, Scenario, Shard, ShardError, campaign,
 };
 pub use checks::{Check, Checks};
+pub(crate) use doerlog::DoerLog;
 pub use error::SimError;
 pub use fault::{Fault, FaultError, FaultPlan};
 pub use inspect::{LinkInfo, SocketInfo, SocketState};
 pub use names::{NameRecord, Names};
 pub use node::{Boot, NodeId, NodeState, OnFailure};
+pub(crate) use node::{Booter, End, Program, program};
 pub use sim::{IntoAct, Sim};
 pub use station::Station;
 pub use swarm::{Family, Swarm};
 pub use trace::{Difference, Trace};
+pub use worldclock::WorldClock;

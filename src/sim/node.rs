@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::doerlog::DoerLog;
 use crate::doing::{DoerId, Doist, Fault, Outcome, Turn};
-use crate::net::{Endpoint, Net};
+use crate::net::{Endpoint, Net, NetWatch};
 use crate::tyme::Tyme;
 
 /// A node of a simulation, for as long as the simulation lives.
@@ -93,7 +93,7 @@ pub enum NodeState {
 }
 
 /// A Doist of any application.
-pub(super) trait Program: Send {
+pub(crate) trait Program: Send {
     fn turn(&mut self, net: &mut dyn Net) -> Result<Turn, Fault>;
     /// Drains, or stops when it does so already.
     fn drain(&mut self, limit: Duration);
@@ -131,24 +131,48 @@ impl<A: Send + 'static> Program for Doist<A> {
     }
 }
 
-/// Makes a node's program anew: the seed and the log are the simulation's.
-pub(super) type Booter = Box<dyn FnMut(Boot, u64, Arc<DoerLog>) -> Box<dyn Program> + Send>;
+/// Makes a node's program anew: the seed and the log are the simulation's. None ends it at once.
+pub(crate) type Booter = Box<
+    dyn FnMut(Boot, &mut dyn Net, u64, Arc<DoerLog>) -> Result<Option<Box<dyn Program>>, Fault>
+        + Send,
+>;
+
+/// Is told of each end of a node's program, and says whether to boot it again.
+pub(crate) type Ends = Box<dyn FnMut(Tyme, End<'_>) -> bool + Send>;
+
+/// How a node's program ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End<'a> {
+    Ended(Outcome),
+    Failed(&'a Fault),
+    /// Its power went off, or it was killed.
+    Crashed,
+}
 
 /// A boot closure as the simulation keeps it.
 pub(super) fn booter<A: Send + 'static>(
     mut boot: impl FnMut(Boot) -> Doist<A> + Send + 'static,
 ) -> Booter {
-    Box::new(move |told, seed, log| {
-        let mut doist = boot(told).with_seed(seed);
-        doist.observe(move |tyme, id, event| log.note(tyme, id, event));
-        Box::new(doist)
-    })
+    Box::new(move |told, _, seed, log| Ok(Some(program(boot(told), seed, log))))
+}
+
+/// A Doist as the simulation keeps it.
+pub(crate) fn program<A: Send + 'static>(
+    doist: Doist<A>,
+    seed: u64,
+    log: Arc<DoerLog>,
+) -> Box<dyn Program> {
+    let mut doist = doist.with_seed(seed);
+    doist.observe(move |tyme, id, event| log.note(tyme, id, event));
+    Box::new(doist)
 }
 
 pub(super) struct Node {
     pub(super) state: NodeState,
     /// `None` for a node that is operated by hand.
     pub(super) boot: Option<Booter>,
+    /// Who decides what follows an end of it, in place of the simulation.
+    pub(super) ends: Option<Ends>,
     pub(super) program: Option<Box<dyn Program>>,
     /// Paths of doers, as far as lines of the trace needed them.
     pub(super) paths: BTreeMap<DoerId, String>,
@@ -158,7 +182,12 @@ pub(super) struct Node {
     pub(super) owed: bool,
     /// The fault that its program failed with.
     pub(super) fault: Option<Fault>,
+    /// Is shown what its program does on its net.
+    pub(super) net_watch: Option<Box<dyn NetWatch>>,
 }
+
+/// Says who is shown what a node of that name does on its net.
+pub(super) type NetWatches = Box<dyn FnMut(&str) -> Option<Box<dyn NetWatch>> + Send>;
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,8 +6,8 @@ use super::checks;
 use super::fabric::Fabric;
 use super::trace::{Tag, put_text};
 use crate::net::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, ListenOptions, Lookup, Net,
-    NetError, Owner, Probe, Shutdown, Sid, SocketOption,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::Tyme;
 
@@ -161,6 +161,23 @@ impl Net for NodeNet<'_> {
     }
     fn resolve(&mut self, group: Group, name: &str) -> Lookup {
         self.fabric.resolve(self.node, group, name)
+    }
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        self.fabric.let_go(self.node, sid)
+    }
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        let taken = self.fabric.take_in(self.node, group, loose);
+        self.fabric.hear_calls(); // one that was refused is closed
+        taken
+    }
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        self.fabric.hang(self.node, group, bell)
+    }
+    fn ring(&mut self, bell: &Bell) {
+        self.fabric.ring(self.node, bell);
+    }
+    fn interrupt(&mut self) -> Option<Interrupt> {
+        Some(self.fabric.interrupt(self.node))
     }
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
         self.fabric.local(self.node, sid)

@@ -9,14 +9,17 @@ use super::doerlog::DoerLog;
 use super::error::SimError;
 use super::fabric::Fabric;
 use super::names::Names;
-use super::node::{Boot, Booter, Node, NodeId, NodeState, OnFailure, booter};
+use super::node::{
+    Boot, Booter, End, Ends, NetWatches, Node, NodeId, NodeState, OnFailure, booter,
+};
 use super::nodenet::NodeNet;
 use super::rng::{Purpose, stream};
 use super::trace::{NOBODY, Tag, Trace, put_text};
 use super::wakes::Wakes;
 use super::wire::{What, Wire};
+use super::worldclock::WorldClock;
 use crate::doing::{DoerId, Doist, Fault, Outcome, Turn};
-use crate::net::{Conditions, Owner, TraceHash};
+use crate::net::{Conditions, NetWatch, Owner, TraceHash, Watched};
 use crate::tyme::Tyme;
 
 /// A world made up for a test: nodes that each run a Doist, and a network between them, where
@@ -54,6 +57,8 @@ pub struct Sim {
     pub(super) plans: Plans,
     seed: u64,
     wall: Duration,
+    clock: WorldClock,
+    net_watches: Option<NetWatches>,
     on_failure: OnFailure,
     /// Why it stopped; it does not go on.
     stopped: Option<SimError>,
@@ -90,6 +95,8 @@ impl Sim {
             plans: Plans::default(),
             seed,
             wall: Duration::from_secs(WALL_2026),
+            clock: WorldClock::default(),
+            net_watches: None,
             on_failure: OnFailure::default(),
             stopped: None,
             steps: 0,
@@ -158,6 +165,38 @@ impl Sim {
         self.add(name, booter)
     }
 
+    /// Shows what programs do on their nets: at each boot of a node, `watch` is asked with its name
+    /// for who is to be shown it, if anybody. It changes nothing in the run.
+    pub fn watch_nets(
+        &mut self,
+        watch: impl FnMut(&str) -> Option<Box<dyn NetWatch>> + Send + 'static,
+    ) {
+        self.net_watches = Some(Box::new(watch));
+    }
+
+    /// The simulation's own time, also while it runs, for a trace or a watch.
+    #[must_use]
+    pub fn clock(&self) -> WorldClock {
+        self.clock.beginning(self.wall)
+    }
+
+    /// Adds a node for a member of a crew, on the machine of the `first` one, whose members were
+    /// all added right before it. `ends` is told of each end and says whether to boot again.
+    pub(crate) fn member(
+        &mut self,
+        name: &str,
+        first: Option<NodeId>,
+        boot: Booter,
+        ends: Ends,
+    ) -> NodeId {
+        let node = self.add(name, Some(boot));
+        if let Some(first) = first {
+            self.fabric.join(node.0, first.0);
+        }
+        self.nodes[node.index()].ends = Some(ends);
+        node
+    }
+
     /// Adds a node without a program, to be operated by hand through a
     /// [`Station`](super::Station). It is up at once.
     ///
@@ -188,10 +227,12 @@ impl Sim {
             state: NodeState::Booting,
             boot,
             program: None,
+            ends: None,
             paths: std::collections::BTreeMap::new(),
             told: [0; 2],
             owed: false,
             fault: None,
+            net_watch: None,
         });
         self.fabric.rouse(number);
         NodeId(number)
@@ -266,7 +307,7 @@ impl Sim {
     }
 
     fn soonest(&self) -> u64 {
-        if !self.fabric.roused.is_empty() {
+        if !self.fabric.roused.is_empty() || self.fabric.calls.any() {
             return self.fabric.wire.now;
         }
         self.fabric.wire.soonest().min(self.wakes.soonest())
@@ -276,6 +317,7 @@ impl Sim {
         self.steps += 1;
         if at > self.fabric.wire.now {
             self.fabric.wire.now = at;
+            self.clock.set(at);
             self.still = 0;
         } else {
             self.still += 1;
@@ -283,6 +325,7 @@ impl Sim {
                 return Err(SimError::Livelock { tyme: self.tyme() });
             }
         }
+        self.fabric.hear_calls();
         while let Some(what) = self.fabric.wire.take_due(at) {
             match what {
                 What::Planned(key) => self.planned(key)?,
@@ -301,6 +344,7 @@ impl Sim {
         for node in &roused {
             self.fabric.hosts[*node as usize].roused = false;
             result = self.turn(*node);
+            self.fabric.hear_calls();
             if result.is_err() {
                 break;
             }
@@ -318,7 +362,11 @@ impl Sim {
         let node = &mut self.nodes[number as usize];
         match node.state {
             NodeState::Running => {}
-            NodeState::Booting => self.boot(number),
+            NodeState::Booting => {
+                if !self.boot(number)? {
+                    return Ok(());
+                }
+            }
             NodeState::Paused => {
                 node.owed = true;
                 self.wakes.set(number, u64::MAX);
@@ -338,7 +386,10 @@ impl Sim {
             node: number,
             violated: None,
         };
-        let turned = program.turn(&mut net);
+        let turned = match &mut node.net_watch {
+            None => program.turn(&mut net),
+            Some(watch) => program.turn(&mut Watched::new(&mut net, watch)),
+        };
         let violated = net.violated.take();
         self.tell_doers(number);
         if let Some((name, who)) = violated {
@@ -363,7 +414,8 @@ impl Sim {
         }
     }
 
-    fn boot(&mut self, number: u32) {
+    /// Makes a node's program. Says whether there is one to run.
+    fn boot(&mut self, number: u32) -> Result<bool, SimError> {
         let now = self.fabric.wire.now;
         let name = self.fabric.wire.name(number).to_owned();
         let host = &mut self.fabric.hosts[number as usize];
@@ -382,13 +434,35 @@ impl Sim {
             v6,
             addresses,
         };
+        let watch = self.net_watches.as_mut();
+        let watch = watch.and_then(|watch| watch(&told.name));
         let node = &mut self.nodes[number as usize];
-        node.program = node.boot.as_mut().map(|boot| boot(told, seed, log));
+        node.net_watch = watch;
         node.state = NodeState::Running;
         (node.told, node.owed, node.fault) = ([0; 2], false, None);
         node.paths.clear();
+        let Some(boot) = node.boot.as_mut() else {
+            return Ok(false);
+        };
         self.fabric
             .tell(number, Tag::Boot, None, [restarts.into(), seed], |_| {});
+        let mut net = NodeNet {
+            fabric: &mut self.fabric,
+            node: number,
+            violated: None,
+        };
+        let program = boot(told, &mut net, seed, log);
+        match program {
+            Ok(Some(program)) => {
+                self.nodes[number as usize].program = Some(program);
+                Ok(true)
+            }
+            Ok(None) => {
+                self.ended(number, Outcome::Stopped);
+                Ok(false)
+            }
+            Err(fault) => self.failed(number, fault).map(|()| false),
+        }
     }
 
     /// Takes what a node's doers did in a turn into the trace.
@@ -447,6 +521,21 @@ impl Sim {
         });
         self.nodes[number as usize].state = NodeState::Ended(outcome);
         self.leave(number);
+        self.tell_end(number, End::Ended(outcome));
+    }
+
+    /// Tells whoever wants to know of a node's end, after which nothing is left of its program. Says
+    /// whether it boots again.
+    pub(super) fn tell_end(&mut self, number: u32, end: End<'_>) -> Option<bool> {
+        let tyme = self.tyme();
+        let node = &mut self.nodes[number as usize];
+        let again = node.ends.as_mut()?(tyme, end);
+        node.program = None;
+        if again {
+            self.at(tyme, move |sim: &mut Self| sim.restart(NodeId(number)));
+        }
+        self.fabric.hear_calls();
+        Some(again)
     }
 
     /// A program is gone: its system closes its sockets.
@@ -468,8 +557,12 @@ impl Sim {
         });
         let node = &mut self.nodes[number as usize];
         node.state = NodeState::Failed(why.clone());
-        node.fault = Some(fault);
         self.leave(number);
+        let told = self.tell_end(number, End::Failed(&fault));
+        self.nodes[number as usize].fault = Some(fault);
+        if told.is_some() {
+            return Ok(());
+        }
         match self.on_failure {
             OnFailure::StayDown => Ok(()),
             OnFailure::Restart(after) => {
@@ -496,6 +589,7 @@ impl Sim {
         }
         if !tyme.is_never() {
             self.fabric.wire.now = self.fabric.wire.now.max(tyme.as_nanos());
+            self.clock.set(self.fabric.wire.now);
         }
         Ok(())
     }
@@ -581,6 +675,12 @@ impl Sim {
     pub fn find(&self, name: &str) -> Option<NodeId> {
         let number = self.fabric.numbers.get(&super::names::normal(name))?;
         (self.fabric.wire.name(*number) == name).then_some(NodeId(*number))
+    }
+
+    /// Whether a node's name is this one but for case: it cannot be added.
+    pub(crate) fn find_any_case(&self, name: &str) -> bool {
+        let known = &self.fabric.numbers;
+        known.contains_key(&super::names::normal(name))
     }
 
     /// The name of a node.

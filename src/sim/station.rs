@@ -6,8 +6,8 @@ use super::node::NodeId;
 use super::nodenet::NodeNet;
 use super::sim::Sim;
 use crate::net::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, ListenOptions, Lookup, Net,
-    NetError, Owner, Probe, Shutdown, Sid, SocketOption,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, Owner, Probe, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::Tyme;
 
@@ -189,6 +189,21 @@ impl<S: AsMut<Sim> + AsRef<Sim>> Net for Station<S> {
     }
     fn resolve(&mut self, group: Group, name: &str) -> Lookup {
         self.door(|net| net.resolve(group, name))
+    }
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        self.door(|net| net.let_go(sid))
+    }
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        self.door(|net| net.take_in(group, loose))
+    }
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        self.door(|net| net.hang(group, bell))
+    }
+    fn ring(&mut self, bell: &Bell) {
+        self.door(|net| net.ring(bell));
+    }
+    fn interrupt(&mut self) -> Option<Interrupt> {
+        self.door(|net| net.interrupt())
     }
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
         self.sim.as_ref().fabric.local(self.node.0, sid)

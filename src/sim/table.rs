@@ -147,6 +147,17 @@ impl Table {
         }
     }
 
+    /// Hides a socket from its program, mark and all.
+    pub(super) fn loosen(&mut self, sid: Sid) {
+        self.set_flags(sid, QUEUED, 0);
+        let Some(entry) = self.any_mut(sid).filter(|e| e.is(MARKED)) else {
+            return;
+        };
+        entry.flags &= !MARKED;
+        let group = entry.group;
+        self.unmark(group);
+    }
+
     /// The group and its owner of an open socket.
     pub(super) fn group_of(&self, sid: Sid) -> Option<(Group, Owner)> {
         let entry = self.any(sid)?;

@@ -36,6 +36,10 @@ pub(super) enum Tag {
     Point,
     Bind,
     Look,
+    Ring,
+    Bell,
+    LetGo,
+    TakeIn,
     Drain,
 }
 
@@ -70,6 +74,10 @@ impl Tag {
             Self::Point => "probe-fault",
             Self::Bind => "bind",
             Self::Look => "resolve",
+            Self::Ring => "ring",
+            Self::Bell => "bell",
+            Self::LetGo => "let-go",
+            Self::TakeIn => "take-in",
             Self::Drain => "drain",
         }
     }

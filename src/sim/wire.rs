@@ -20,6 +20,8 @@ pub(super) enum What {
     Planned(u32),
     /// Something of the system of a node.
     Timer(u32),
+    /// A bell is heard.
+    Ring(u32),
 }
 
 /// When, in which order of planning, and what.

@@ -99,9 +99,11 @@ impl Wheel {
         self.len += 1;
         if self.len > FEW {
             if !self.few.is_empty() {
-                for (due, key) in core::mem::take(&mut self.few) {
+                let mut few = core::mem::take(&mut self.few);
+                for (due, key) in few.drain(..) {
                     self.place(due, key);
                 }
+                self.few = few; // its room is wanted again
             }
             self.place(due, key);
         } else if self.few.len() + 1 == self.len {

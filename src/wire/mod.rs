@@ -22,7 +22,7 @@ mod keylog;
 mod only;
 mod packet;
 mod pcapng;
-mod sink;
+pub(crate) mod sink;
 mod tap;
 mod wirelog;
 

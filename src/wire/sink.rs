@@ -28,18 +28,18 @@ impl Lost {
 }
 
 /// Bytes on their way to a file or the like: gathered, so that a record costs no system call.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     name: String,
     /// None once it has failed.
     out: Option<Box<dyn Write + Send>>,
     kept: Vec<u8>,
     /// Records in `kept`.
     records: u64,
-    pub(super) lost: Lost,
+    pub(crate) lost: Lost,
 }
 
 impl Sink {
-    pub(super) fn new(name: String, out: Box<dyn Write + Send>) -> Self {
+    pub(crate) fn new(name: String, out: Box<dyn Write + Send>) -> Self {
         Self {
             name,
             out: Some(out),
@@ -49,7 +49,12 @@ impl Sink {
         }
     }
 
-    pub(super) fn put(&mut self, record: &[u8]) {
+    /// What it is called in the log.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn put(&mut self, record: &[u8]) {
         if self.out.is_none() {
             return self.lost.count(1, record.len());
         }
@@ -65,7 +70,7 @@ impl Sink {
         self.lost.count(1, length);
     }
 
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let Some(out) = &mut self.out else { return };
         match out.write_all(&self.kept).and_then(|()| out.flush()) {
             Ok(()) => {
@@ -108,7 +113,7 @@ impl fmt::Debug for Sink {
 }
 
 /// An empty file, as [`for_owner`] opens it.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     for_owner(path, OpenOptions::new().write(true).truncate(true))
 }
 
@@ -132,7 +137,7 @@ pub(super) struct Rotating {
 }
 
 impl Rotating {
-    pub(super) fn create(path: &Path, limit: usize, keep: u32) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, limit: usize, keep: u32) -> io::Result<Self> {
         let file = create(path)?;
         // Pipes and devices are never full, and not ours to rename.
         let limit = match file.metadata()?.is_file() {

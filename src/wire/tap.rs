@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::link::{Seen, Watch, What};
 use crate::net::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer, ListenOptions, Net,
+    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Layer, ListenOptions, Loose, Net,
     NetError, Shutdown, Sid, SocketOption, StdSocket,
 };
 
@@ -289,6 +289,21 @@ impl<N: Net> Layer for Tap<N> {
         let sid = self.net.bind(group, at, options)?;
         let peer = options.to.clone().unwrap_or(Endpoint::Unnamed);
         self.open(sid, group, peer, Stage::Bound);
+        Ok(sid)
+    }
+
+    /// To who watches, it is closed.
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        let loose = self.net.let_go(sid)?;
+        self.gone(sid);
+        Ok(loose)
+    }
+
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        let sid = self.net.take_in(group, loose)?;
+        let peer = self.net.peer(sid).unwrap_or(Endpoint::Unnamed);
+        self.open(sid, group, peer, Stage::Accepted);
+        self.show(sid, None, What::Opened);
         Ok(sid)
     }
 

@@ -23,15 +23,18 @@ pub(crate) fn allowed(from: &str, to: &str) -> Option<Allowed> {
         ("", _) => Some(Allowed::All),
         (_, _) if from == to => Some(Allowed::All),
         ("doing", "net") => Some(Allowed::Only(NET)),
-        ("net" | "doing" | "link" | "proto" | "wire" | "sim" | "doers", "tyme") => {
+        ("net" | "doing" | "link" | "proto" | "wire" | "sim" | "doers" | "crew", "tyme") => {
             Some(Allowed::All)
         }
-        ("link" | "wire" | "sim" | "doers", "net") => Some(Allowed::All),
-        ("proto" | "wire" | "doers", "link") => Some(Allowed::All),
+        ("link" | "wire" | "sim" | "doers" | "crew", "net") => Some(Allowed::All),
+        ("proto" | "wire" | "doers" | "crew", "link") => Some(Allowed::All),
         ("ends", "tyme" | "net" | "link" | "proto") => Some(Allowed::All),
         ("sim", "link") => Some(Allowed::Only(&["tls"])),
-        ("sim" | "doers", "doing") => Some(Allowed::All),
+        ("sim" | "doers" | "crew", "doing") => Some(Allowed::All),
+        ("crew", "sim") => Some(Allowed::All),
         ("doers", "proto" | "wire" | "sim") => Some(Allowed::All),
+        // It looks at all that has figures or can be watched, and nobody needs it.
+        ("seeing", "tyme" | "doing" | "net" | "link" | "wire") => Some(Allowed::All),
         _ => None,
     }
 }
@@ -44,7 +47,7 @@ pub(crate) const EXCEPTIONS: &[(&str, &str, &str)] = &[(
 )];
 
 pub(crate) const LAYERS: &[&str] = &[
-    "tyme", "doing", "net", "doers", "link", "proto", "wire", "sim",
+    "tyme", "doing", "net", "doers", "link", "proto", "wire", "seeing", "sim", "crew",
 ];
 
 /// Every name of another layer that a file may not use, as `line: path`.

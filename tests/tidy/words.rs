@@ -26,8 +26,10 @@ pub(crate) const PLACES: &[(&str, &[&str], &str)] = &[
             "src/net/mio/resolver.rs",
             "src/link/stream/backend.rs",
             "src/sim/campaign.rs",
+            "src/crew/threads.rs",
+            "src/crew/report.rs",
         ],
-        "no thread is started unless asked for (law D2), as the resolver's and a campaign's jobs; telling them apart starts none, nor does asking whether this one panics",
+        "no thread is started unless asked for (law D2), as the resolver's, a campaign's jobs, and a crew's members; telling them apart starts none, nor does asking whether this one panics",
     ),
     (
         "HashMap",

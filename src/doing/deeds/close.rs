@@ -52,27 +52,31 @@ impl<A: ?Sized + 'static> Deeds<A> {
             return None;
         }
         let mut deed = std::mem::replace(&mut slot.deed, Box::new(Gone));
-        slot.state = State::Gone;
+        let state = std::mem::replace(&mut slot.state, State::Gone);
         let (place, armed) = (slot.place, std::mem::take(&mut slot.armed));
         self.armed -= usize::from(armed);
         self.open -= 1;
         let me = cx.ask.me.replace(place);
         cx.ask.hub.chain.push(me);
         cx.ask.hub.scheds[self.sched as usize].forget(index);
+        let waits = self.waits(index, cx.ask.hub);
+        cx.ask.hub.note_end(place, state, waits, how);
         let (hook, event) = match how {
             Ended::Done(_) => (Hook::Clean, Event::Clean),
             Ended::Ceased => (Hook::Cease, Event::Cease),
             Ended::Aborted => (Hook::Abort, Event::Abort),
         };
-        cx.ask.hub.tell(place, event);
+        cx.ask.hub.tell(place, event, &*deed);
         let collected = cx.ask.hub.collected.len();
         contain(cx, hook, |cx| match (how, why) {
             (Ended::Done(_), _) => deed.clean(cx),
             (Ended::Aborted, Some(why)) => deed.abort(why, cx),
             _ => deed.cease(cx),
         });
-        cx.ask.hub.tell(place, Event::Exit);
+        cx.ask.hub.over(place, event);
+        cx.ask.hub.tell(place, Event::Exit, &*deed);
         contain(cx, Hook::Exit, |cx| deed.exit(cx));
+        cx.ask.hub.over(place, Event::Exit);
         cx.ask
             .hub
             .blame_collected(collected, place, deed.type_name());
@@ -131,11 +135,13 @@ impl<A: ?Sized + 'static> Deeds<A> {
         };
         let Some(deed) = deed else { return Err(fault) };
         if verdict == Verdict::Restart {
+            cx.ask.hub.totals.restarted += 1;
             log::warn!("restarted: {fault}");
             return Ok(Some(self.reborn(place, deed, cx)));
         }
         self.lay_down(place, deed, cx);
         if verdict == Verdict::Drop {
+            cx.ask.hub.totals.dropped += 1;
             log::warn!("dropped: {fault}");
             return Ok(None);
         }

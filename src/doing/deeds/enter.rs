@@ -143,13 +143,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
             armed: false,
         });
         self.open += 1;
-        hub.tell(place, Event::Enter);
+        hub.note_enter(place, self.sched);
+        hub.tell(place, Event::Enter, &*self.slots[index].deed);
         let (depth, collected) = (hub.chain.len(), hub.collected.len());
         cx.ask.me.set(place);
         let slot = &mut self.slots[index];
         let asked = cx.ask.queue.len();
         let turn = catch_unwind(AssertUnwindSafe(|| slot.deed.enter(cx)));
         self.blame_collected(collected, index, cx.ask.hub);
+        cx.ask.hub.over(place, Event::Enter);
         match turn {
             Ok(Turn::Failed(fault)) => self.failed_enter(index, asked, fault, cx),
             Ok(turn) => {

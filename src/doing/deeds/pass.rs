@@ -7,7 +7,7 @@ use crate::doing::bits::Bits;
 use crate::doing::cx::What;
 use crate::doing::deed::Turn;
 use crate::doing::doer::{Ended, Next};
-use crate::doing::hub::{Event, Kind, Life, Sched};
+use crate::doing::hub::{Event, Life, Sched};
 use crate::tyme::Tyme;
 
 /// Holes are closed when there are more of them than this, and more than open doers.
@@ -113,6 +113,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             Ok(turn) => turn,
             Err(panic) => {
                 cx.ask.hub.chain.truncate(depth);
+                cx.ask.hub.torn(cx.ask.me.get());
                 Turn::Failed(Fault::panicked(&*panic))
             }
         };
@@ -150,7 +151,11 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 // No hook was under way: a doer that was being dropped, or the like.
                 return Err(Fault::panicked(&*panic));
             }
+            cx.ask.hub.torn(place);
             let index = cx.ask.hub.places[place as usize].slot as usize;
+            // In a row of tock-0 doers the cursor still stands at its begin.
+            let ran = (index + 1).saturating_sub(self.walk.cursor);
+            cx.ask.hub.totals.recurs += ran as u64;
             self.walk.cursor = index + 1;
             self.after(index, Turn::Failed(Fault::panicked(&*panic)), cx)?;
         }
@@ -180,9 +185,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
     fn set_out(&mut self, hub: &mut Hub) {
         self.walk.cursor = 0;
         self.walk.end = self.slots.len();
-        if hub.kind == Kind::Tick && self.wheel.soonest() <= hub.tyme {
+        if hub.kind == Kind::Wake {
+            return;
+        }
+        let sched = &mut hub.scheds[self.sched as usize];
+        sched.passes += 1;
+        sched.passed = [hub.tyme, sched.passed[0]];
+        if self.wheel.soonest() <= hub.tyme {
             let (slots, armed) = (&mut self.slots, &mut self.armed);
-            let soon = &mut hub.scheds[self.sched as usize].soon;
+            let soon = &mut sched.soon;
             self.wheel.expire(hub.tyme, &mut |key, due| {
                 let slot = &mut slots[key as usize];
                 if slot.armed && slot.due == due {
@@ -206,6 +217,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             }
             let found = next_due(sched, self.walk, whole);
             let Some((index, run)) = found else {
+                self.walk.end = 0; // nobody is still to come in this pass
                 return Ok(true);
             };
             if self.walk.left == 0 || (!self.walk.until.is_never() && self.spent(cx)) {
@@ -214,11 +226,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
             }
             let (index, turn) = if run > 0 && !cx.ask.hub.watched {
                 let run = run.min(self.walk.left);
-                match self.run_dense(index, run, cx) {
+                self.walk.cursor = index;
+                let stopped = self.run_dense(index, run, cx);
+                cx.ask.hub.totals.recurs += (self.walk.cursor - index) as u64;
+                match stopped {
                     Some(stopped) => stopped,
                     None => continue,
                 }
             } else {
+                self.walk.cursor = index + 1;
                 (index, self.run_one(index, cx))
             };
             self.walk.cursor = index + 1;
@@ -246,6 +262,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
             if !matches!(turn, Turn::Tick) || cx.ask.hub.attention {
                 let ran = run - slots.len(); // this one, too
                 self.walk.left -= ran - 1;
+                self.walk.cursor = from + ran;
                 return Some((from + ran - 1, turn));
             }
         }
@@ -258,10 +275,15 @@ impl<A: ?Sized + 'static> Deeds<A> {
     fn run_one(&mut self, index: usize, cx: &mut Cx<'_, A>) -> Turn {
         let hub = &mut *cx.ask.hub;
         let sched = &mut hub.scheds[self.sched as usize];
+        let woken = sched.woken.contains(index);
         sched.soon.remove(index);
         sched.woken.remove(index);
         let tyme = hub.tyme;
-        let place = self.slots[index].place;
+        let Slot { place, state, .. } = self.slots[index];
+        if matches!(state, State::Timed | State::Parked) {
+            hub.note_run(place, woken);
+        }
+        hub.totals.recurs += 1;
         cx.ask.me.set(place);
         if hub.watched {
             return self.run_watched(index, cx);
@@ -275,11 +297,12 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let tyme = cx.ask.hub.tyme;
         let slot = &mut self.slots[index];
         let (place, due, state) = (slot.place, slot.due, slot.state);
-        cx.ask.hub.tell(place, Event::Recur);
         let deed = &mut slot.deed;
-        let measured = cx.ask.hub.stats.is_some();
+        cx.ask.hub.begins(place, Event::Recur, deed.type_name());
+        let measured = cx.ask.hub.busy.is_some();
         let begun = if measured { cx.net.now() } else { Tyme::ZERO };
         let turn = deed.recur(tyme, cx);
+        cx.ask.hub.ended(place, Event::Recur);
         if measured {
             let busy = cx.net.now().since(begun);
             let missed = match (&turn, state) {
@@ -289,7 +312,7 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 }
                 _ => 0,
             };
-            cx.ask.hub.count(place, busy, missed);
+            cx.ask.hub.measure(place, busy, missed);
         }
         turn
     }
@@ -375,6 +398,10 @@ impl<A: ?Sized + 'static> Deeds<A> {
                 sched.always.insert(index);
             }
         }
+        let Slot { place, state, .. } = self.slots[index];
+        if was != state {
+            hub.moved(place, was, state);
+        }
     }
 
     fn wait_until(&mut self, index: usize, due: Tyme, was: State, tyme: Tyme, sched: &mut Sched) {
@@ -405,9 +432,11 @@ impl<A: ?Sized + 'static> Deeds<A> {
         }
         let is_root = cx.ask.hub.scheds[self.sched as usize].owner == NOBODY;
         let requests: Vec<_> = cx.ask.queue.drain(asked..).collect();
+        cx.ask.hub.totals.requests += requests.len() as u64;
         let mut requests = requests.into_iter();
         while let Some(Request { root, what }) = requests.next() {
             if root && !is_root {
+                cx.ask.hub.totals.requests -= 1; // the root's to count
                 cx.ask.push(Request { root, what });
                 continue;
             }
@@ -436,6 +465,8 @@ impl<A: ?Sized + 'static> Deeds<A> {
         let sched = &mut hub.scheds[self.sched as usize];
         let mut moved = Sched {
             owner: sched.owner,
+            passes: sched.passes,
+            passed: sched.passed,
             ..Default::default()
         };
         for (index, slot) in self.slots.iter().enumerate() {

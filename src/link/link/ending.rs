@@ -177,7 +177,10 @@ impl Link {
             turn.net.close(self.sid);
             self.show_end(reason, turn);
         }
-        turn.shared.stats.closed += u64::from(!self.connecting());
+        if !self.connecting() {
+            turn.shared.stats.closed += 1;
+            turn.shared.stats.closes.count(reason);
+        }
         turn.shared.stats.unsent += self.pending() as u64;
         self.tx.clear();
         self.tx.rest(&mut turn.shared.pool);

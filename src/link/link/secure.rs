@@ -149,7 +149,7 @@ impl Link {
                         self.show_received(n, turn); // what is dropped nobody sees
                     }
                     budget = budget.saturating_sub(n);
-                    turn.shared.stats.received += n as u64;
+                    self.count_received(n, turn);
                 }
                 Err(why) => return Came::Failed(why),
             }
@@ -167,7 +167,7 @@ impl Link {
             } else if !held && session.torn() {
                 return Some(Came::Torn);
             } else if out.room == 0 {
-                self.full = true;
+                self.fill_up(turn);
                 return Some(Came::Enough);
             } else if !held {
                 return None;
@@ -175,7 +175,7 @@ impl Link {
             match session.take(&mut out) {
                 Ok(0) if session.holds_plaintext() => return Some(Came::Enough),
                 Ok(n) => {
-                    turn.shared.stats.received += n as u64;
+                    self.count_received(n, turn);
                     if n > 0 && keep {
                         self.show_received(n, turn);
                     }
@@ -225,7 +225,7 @@ impl Link {
                     Err(why) => return Err(CloseReason::from_loss(why)),
                 }
             }
-            turn.shared.stats.sent += session.landed() as u64;
+            self.count_sent(session.landed(), turn);
             if self.tx.is_empty() || session.handshaking() || session.failure().is_some() {
                 return Ok(took);
             }

@@ -96,7 +96,7 @@ impl Server {
                         self.tell(Event::AcceptResumed);
                     }
                     match waiting {
-                        Some((sid, peer)) => self.welcome(sid, peer, tyme, net),
+                        Some((sid, peer)) => drop(self.welcome(sid, peer, tyme, net)),
                         None => return Ok(false),
                     }
                 }
@@ -111,7 +111,13 @@ impl Server {
         Ok(true)
     }
 
-    fn welcome(&mut self, sid: Sid, peer: Endpoint, tyme: Tyme, net: &mut dyn Net) {
+    pub(in crate::link) fn welcome(
+        &mut self,
+        sid: Sid,
+        peer: Endpoint,
+        tyme: Tyme,
+        net: &mut dyn Net,
+    ) -> RemoterId {
         let mut link = Link::open(sid, tyme, &self.shared.limits);
         link.keep_open(!self.auto_close);
         link.draw_seed(net);
@@ -129,6 +135,24 @@ impl Server {
         }
         self.shared.stats.opened += 1;
         self.tell(Event::Accepted(id));
+        id
+    }
+
+    /// Whether connections begin with a TLS handshake.
+    pub(in crate::link) const fn speaks_tls(&self) -> bool {
+        #[cfg(any(feature = "tls", feature = "aws-lc-rs"))]
+        return self.tls.is_some();
+        #[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
+        return false;
+    }
+
+    /// A connection went to another server.
+    pub(in crate::link) fn forget_handed(&mut self, id: RemoterId, tyme: Tyme, net: &mut dyn Net) {
+        self.asked.retain(|asked| *asked != id);
+        self.ready.retain(|ready| *ready != id);
+        self.table.remove(id);
+        self.shared.stats.closed += 1;
+        self.made_room(tyme, net);
     }
 
     /// An accept failed. Only a listener that is gone is an error of the service.
@@ -197,7 +221,7 @@ impl Server {
             };
             let shared = &mut self.shared;
             let mut turn = Turn { tyme, net, shared };
-            let news = ix.act(&mut turn);
+            let news = ix.inherited().and(ix.act(&mut turn));
             let news = attend(ix, news, &mut turn, each);
             self.table.arm(id.key());
             self.report_each(id, news, tyme, net);
@@ -279,7 +303,7 @@ impl Server {
         let ended = ix.closed().is_some();
         let shared = &mut self.shared;
         let mut turn = Turn { tyme, net, shared };
-        let news = ix.act(&mut turn);
+        let news = ix.inherited().and(ix.act(&mut turn));
         ix.rest(&mut turn.shared.pool);
         self.table.arm(id.key());
         (!ended).then_some(news)
@@ -324,10 +348,15 @@ impl Server {
             log::debug!("connection {id} of {}: {reason}", self.ha);
             self.tell(Event::Closed(id, reason));
             self.table.closed(id);
-            if self.accepts.freed(tyme) {
-                if let Some(listener) = self.listener {
-                    net.mark(listener);
-                }
+            self.made_room(tyme, net);
+        }
+    }
+
+    /// One connection less: others may be waiting.
+    fn made_room(&mut self, tyme: Tyme, net: &mut dyn Net) {
+        if self.accepts.freed(tyme) {
+            if let Some(listener) = self.listener {
+                net.mark(listener);
             }
         }
     }

@@ -1,7 +1,9 @@
-//! Sockets that others opened.
+//! Sockets and other descriptors that others opened.
 
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 #[cfg(unix)]
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
@@ -28,6 +30,19 @@ pub enum StdSocket {
     /// A Unix datagram socket, connected or not.
     #[cfg(unix)]
     UnixDatagram(UnixDatagram),
+    /// Any other descriptor that the system can poll: a pipe, a serial line, a timer, what watches
+    /// files, the descriptor of another library's loop or a source of mio's.
+    ///
+    /// Its mark says that there is something, and every event of it makes one. It is read
+    /// and written as a stream, and has no address: read until `None`, as a short read says nothing
+    /// here. Or leave the reading to the library it belongs to, and adopt a
+    /// [clone](std::os::fd::BorrowedFd::try_clone_to_owned) of the descriptor, to be told only; then
+    /// take all there is, as events are told by edges. All clones become nonblocking.
+    ///
+    /// A file on disk cannot be polled and is refused. A write into a pipe that nobody reads raises
+    /// SIGPIPE in processes that do not ignore it, as Rust's runtime does.
+    #[cfg(unix)]
+    Descriptor(OwnedFd),
 }
 
 impl StdSocket {
@@ -80,6 +95,11 @@ impl StdSocket {
                 socket.set_nonblocking(true)?;
                 Socket::UnixDatagram(net::UnixDatagram::from_std(socket))
             }
+            #[cfg(unix)]
+            Self::Descriptor(fd) => {
+                socket2::SockRef::from(&fd).set_nonblocking(true)?;
+                Socket::Descriptor(fd.into())
+            }
         })
     }
 }
@@ -107,6 +127,13 @@ impl From<UnixListener> for StdSocket {
 impl From<UnixStream> for StdSocket {
     fn from(stream: UnixStream) -> Self {
         Self::UnixStream(stream)
+    }
+}
+
+#[cfg(unix)]
+impl From<OwnedFd> for StdSocket {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self::Descriptor(descriptor)
     }
 }
 

@@ -10,6 +10,7 @@
 //! at [`Socket::hears_room`](socket::Socket::hears_room).
 
 mod adopt;
+mod bells;
 mod datagram;
 mod entropy;
 mod event;
@@ -20,14 +21,19 @@ mod socket;
 mod table;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod wait;
 
 use std::io::{self, ErrorKind, IoSlice};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::mio::{Events, Poll, Registry, Waker};
 
 pub use self::adopt::StdSocket;
+use self::bells::Bells;
 use self::datagram::SendError;
 use self::entropy::Entropy;
 use self::event::{WAKER, readiness, sid_of, token};
@@ -38,8 +44,8 @@ use self::table::{
     CONNECTING, Entry, HEARS_ROOM, LISTENING, ONE_PEER, READ_CLOSED, READABLE, Table, WRITABLE,
 };
 use super::{
-    ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions, Lookup,
-    Net, NetError, Owner, Shutdown, Sid, SocketOption,
+    Bell, ConnectOptions, Datagram, DatagramOptions, Endpoint, Group, Interrupt, ListenOptions,
+    Lookup, Loose, Net, NetError, NetStats, Owner, Shutdown, Sid, SocketOption,
 };
 use crate::tyme::{Clock, SystemClock, Tyme};
 
@@ -51,8 +57,9 @@ use crate::tyme::{Clock, SystemClock, Tyme};
 /// everything and removes the files of its Unix listeners and datagram sockets.
 ///
 /// # Precision
-/// A wait ends at the system's next whole millisecond (epoll counts in those), never early. One
-/// poll takes at most 1024 events; the next one brings the others.
+/// A wait ends at the system's next whole millisecond (epoll counts in those), never early; who
+/// needs it finer gives it [something to wait by](Self::with_waiter). One poll takes at most 1024
+/// events; the next one brings the others.
 ///
 /// ```
 /// use hio::net::{ConnectOptions, Endpoint, ListenOptions, MioNet, Net, Owner};
@@ -76,7 +83,13 @@ pub struct MioNet {
     clock: SystemClock,
     entropy: Entropy,
     names: Names,
+    polls: u64,
+    heard: u64,
     waker: Arc<Waker>,
+    bells: Bells,
+    /// What waits in place of the poll.
+    #[cfg(unix)]
+    waiter: Option<wait::Waiter>,
     /// What a listener's connections must be given when they are accepted, for listeners whose
     /// connections do not inherit it.
     handed_down: Vec<(Sid, ListenOptions)>,
@@ -103,7 +116,12 @@ impl MioNet {
             clock: SystemClock::new(),
             entropy: Entropy::default(),
             names: Names::default(),
+            polls: 0,
+            heard: 0,
+            bells: Bells::new(&waker),
             waker,
+            #[cfg(unix)]
+            waiter: None,
             handed_down: Vec::new(),
             scratch: Vec::new(),
             #[cfg(unix)]
@@ -111,10 +129,11 @@ impl MioNet {
         })
     }
 
-    /// Takes an open socket of the standard library into a group and makes it nonblocking.
+    /// Takes an open socket of the standard library, or another descriptor, into a group and makes
+    /// it nonblocking.
     ///
-    /// For sockets that a supervisor handed over, for socket pairs, and for pipes from signal
-    /// handlers. A stream must be connected. Options stay as they are; the file of an adopted
+    /// For sockets that a supervisor handed over, for socket pairs, for pipes, timers, serial lines
+    /// and whatever else a doer is to serve ([`StdSocket::Descriptor`]). A stream must be connected. Options stay as they are; the file of an adopted
     /// Unix socket is left alone when it is closed.
     ///
     /// # Errors
@@ -122,6 +141,8 @@ impl MioNet {
     pub fn adopt(&mut self, group: Group, socket: impl Into<StdSocket>) -> Result<Sid, NetError> {
         let socket = socket.into().nonblocking()?;
         let flags = match () {
+            // Of these nobody knows whether a short read is the last one.
+            () if socket.is_descriptor() => WRITABLE | READ_CLOSED,
             () if socket.is_listener() => LISTENING,
             () if socket.is_datagram() && socket.peer().is_ok() => WRITABLE | ONE_PEER,
             () => WRITABLE,
@@ -144,6 +165,19 @@ impl MioNet {
         let hears_room = if socket.hears_room() { HEARS_ROOM } else { 0 };
         self.table.insert(sid, group, socket, flags | hears_room);
         Ok(sid)
+    }
+
+    /// Waits by what was given for it, if anything, and takes what is ready.
+    #[inline]
+    fn wait_for(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(waiter) = &mut self.waiter {
+            if wait != Some(Duration::ZERO) {
+                waiter.wait(self.poll.registry().as_fd(), wait)?;
+            }
+            return self.poll.poll(&mut self.events, Some(Duration::ZERO));
+        }
+        self.poll.poll(&mut self.events, wait)
     }
 
     /// How long to wait: `None` for ever, rounded up by the system.
@@ -272,13 +306,15 @@ impl Net for MioNet {
 
     fn poll(&mut self, until: Tyme) -> Result<(), NetError> {
         let wait = self.wait(until);
-        match self.poll.poll(&mut self.events, wait) {
+        self.polls += 1;
+        match self.wait_for(wait) {
             // A signal: whoever polls looks whether it is to stop.
             Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
         let mut interrupted = false;
         for event in &self.events {
+            self.heard += 1;
             match sid_of(&self.table, event.token()) {
                 Some(sid) => self.table.heard(sid, readiness(event), false),
                 None => interrupted = true,
@@ -286,6 +322,9 @@ impl Net for MioNet {
         }
         if interrupted {
             self.collect_answers();
+            for group in self.bells.take() {
+                self.table.mark_group(group);
+            }
         }
         Ok(())
     }
@@ -485,6 +524,7 @@ impl Net for MioNet {
             #[cfg(unix)]
             self.remove_file_of(sid);
         }
+        socket.forget(self.poll.registry());
     }
 
     /// Where the system has no room, a mark tells of it; but not of room at the end of a Unix
@@ -580,6 +620,31 @@ impl Net for MioNet {
         Self::adopt(self, group, socket)
     }
 
+    fn let_go(&mut self, sid: Sid) -> Result<Loose, NetError> {
+        let entry = self.table.get_mut(sid)?;
+        if !entry.socket.is_stream() || entry.is(CONNECTING) {
+            return Err(NetError::Invalid);
+        }
+        entry.socket.deregister(self.poll.registry())?;
+        let socket = self.table.remove(sid).ok_or(NetError::Stale)?;
+        socket
+            .into_std()
+            .map(Loose::system)
+            .ok_or(NetError::Invalid)
+    }
+
+    fn take_in(&mut self, group: Group, loose: Loose) -> Result<Sid, NetError> {
+        let socket = loose.into_system().ok_or(NetError::Unsupported)?;
+        Self::adopt(self, group, socket)
+    }
+
+    fn hang(&mut self, group: Group, bell: &Bell) -> Result<(), NetError> {
+        self.table.check_group(group)?;
+        self.bells.hang(group, bell);
+        self.table.mark_group(group);
+        Ok(())
+    }
+
     fn local(&self, sid: Sid) -> Result<Endpoint, NetError> {
         Ok(self.table.get(sid)?.socket.local()?)
     }
@@ -595,6 +660,15 @@ impl Net for MioNet {
 
     fn set_option(&mut self, sid: Sid, option: SocketOption) -> Result<(), NetError> {
         open::set_option(&self.table.get(sid)?.socket, option)
+    }
+
+    fn stats(&self) -> NetStats {
+        NetStats {
+            polls: self.polls,
+            events: self.heard,
+            names: self.names.stats(),
+            ..self.table.stats()
+        }
     }
 
     fn interrupt(&mut self) -> Option<Interrupt> {

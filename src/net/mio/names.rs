@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::MioNet;
 use super::resolver::{LookUp, Resolver, ResolverOptions, ask_system};
 use crate::net::name_cache::literal;
-use crate::net::{AnswerCache, Group, Lookup, NetError, normal_name};
+use crate::net::{AnswerCache, Group, Lookup, NameStats, NetError, normal_name};
 use crate::tyme::{Clock, Tyme};
 
 /// Most names that the table of own names holds.
@@ -119,6 +119,7 @@ pub(super) struct Names {
     /// Answers for the groups that waited for them, and how long each is kept: a cache that keeps
     /// nothing must not make them ask for ever.
     answered: BTreeMap<(Group, Arc<str>), (Tyme, Lookup)>,
+    stats: NameStats,
 }
 
 /// The table.
@@ -143,6 +144,13 @@ impl Names {
 
     pub(super) fn clear_cache(&mut self) {
         self.cache.clear();
+    }
+
+    pub(super) fn stats(&self) -> NameStats {
+        NameStats {
+            waiting: self.asked.len(),
+            ..self.stats
+        }
     }
 }
 
@@ -189,6 +197,7 @@ impl Names {
             return answer;
         }
         if let Some(answer) = self.cache.find(&name, tyme) {
+            self.stats.cached += 1;
             return answer;
         }
         if let Some(groups) = self.asked.get_mut(&name) {
@@ -198,14 +207,19 @@ impl Names {
             return Lookup::Pending;
         }
         if self.asked.len() >= self.names_max {
+            self.stats.refused += 1;
             return Lookup::Failed(NetError::Exhausted);
         }
         match resolver.ask(Arc::clone(&name)) {
             Ok(()) => {
                 self.asked.insert(name, vec![group]);
+                self.stats.asked += 1;
                 Lookup::Pending
             }
-            Err(why) => Lookup::Failed(why),
+            Err(why) => {
+                self.stats.refused += 1;
+                Lookup::Failed(why)
+            }
         }
     }
 
@@ -219,6 +233,10 @@ impl Names {
         }
         self.answered.retain(|_, (until, _)| *until > tyme);
         for (name, mut answer) in found {
+            match answer {
+                Lookup::Ready(_) => self.stats.found += 1,
+                _ => self.stats.failed += 1,
+            }
             if let Lookup::Ready(addresses) = &mut answer {
                 addresses.truncate(self.cache.limits().addresses_max.max(1));
             }

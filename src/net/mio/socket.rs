@@ -1,17 +1,24 @@
 //! One socket of whatever kind, with the system calls that the net makes on it.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use ::mio::event::Source;
 use ::mio::net::{TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
 use ::mio::net::{UnixDatagram, UnixListener, UnixStream};
+#[cfg(unix)]
+use ::mio::unix::SourceFd;
 use ::mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use super::adopt::StdSocket;
 use crate::net::{Endpoint, Shutdown};
 
-/// A listening, connected or datagram socket.
+/// A listening, connected or datagram socket, or another descriptor.
 #[derive(Debug)]
 pub(super) enum Socket {
     TcpListener(TcpListener),
@@ -23,6 +30,9 @@ pub(super) enum Socket {
     Udp(UdpSocket),
     #[cfg(unix)]
     UnixDatagram(UnixDatagram),
+    /// What is no socket: told of, read and written.
+    #[cfg(unix)]
+    Descriptor(File),
 }
 
 impl Socket {
@@ -46,6 +56,14 @@ impl Socket {
 
     pub(super) const fn is_stream(&self) -> bool {
         !self.is_listener() && !self.is_datagram()
+    }
+
+    /// Whether it is no socket, but a stream of some other kind.
+    pub(super) const fn is_descriptor(&self) -> bool {
+        #[cfg(unix)]
+        return matches!(self, Self::Descriptor(_));
+        #[cfg(not(unix))]
+        false
     }
 
     pub(super) const fn is_tcp(&self) -> bool {
@@ -73,6 +91,30 @@ impl Socket {
             Self::Udp(s) => s.register(registry, token, Interest::READABLE),
             #[cfg(unix)]
             Self::UnixDatagram(s) => s.register(registry, token, Interest::READABLE),
+            #[cfg(unix)]
+            Self::Descriptor(f) => {
+                SourceFd(&f.as_raw_fd()).register(registry, token, Interest::READABLE)
+            }
+        }
+    }
+
+    /// Takes a stream out of its poll: it may go to another one.
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::TcpStream(s) => s.deregister(registry),
+            #[cfg(unix)]
+            Self::UnixStream(s) => s.deregister(registry),
+            _ => Err(invalid()),
+        }
+    }
+
+    /// A stream as the standard library has it.
+    pub(super) fn into_std(self) -> Option<StdSocket> {
+        match self {
+            Self::TcpStream(s) => Some(StdSocket::TcpStream(s.into())),
+            #[cfg(unix)]
+            Self::UnixStream(s) => Some(StdSocket::UnixStream(s.into())),
+            _ => None,
         }
     }
 
@@ -89,7 +131,20 @@ impl Socket {
             Self::Udp(s) => s.reregister(registry, token, both),
             #[cfg(unix)]
             Self::UnixDatagram(s) => s.reregister(registry, token, both),
+            #[cfg(unix)]
+            Self::Descriptor(f) => SourceFd(&f.as_raw_fd()).reregister(registry, token, both),
         }
+    }
+
+    /// Takes a descriptor out of the poll before it is closed: its clones would keep it there.
+    pub(super) fn forget(&self, registry: &Registry) {
+        #[cfg(unix)]
+        if let Self::Descriptor(f) = self {
+            // One that is registered can be taken out.
+            drop(SourceFd(&f.as_raw_fd()).deregister(registry));
+        }
+        #[cfg(not(unix))]
+        let _ = registry;
     }
 
     /// Takes a waiting connection, nonblocking and closed on exec, in one system call.
@@ -128,6 +183,8 @@ impl Socket {
             Self::TcpStream(s) => s.read(buf),
             #[cfg(unix)]
             Self::UnixStream(s) => s.read(buf),
+            #[cfg(unix)]
+            Self::Descriptor(f) => f.read(buf),
             _ => Err(invalid()),
         }
     }
@@ -139,16 +196,20 @@ impl Socket {
             Self::TcpStream(s) => s.write(data),
             #[cfg(unix)]
             Self::UnixStream(s) => super::unix::write(s, data),
+            #[cfg(unix)]
+            Self::Descriptor(f) => f.write(data),
             _ => Err(invalid()),
         }
     }
 
     /// As [`write`](Self::write), several pieces in one system call.
-    pub(super) fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(super) fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = match self {
-            Self::TcpStream(s) => SockRef::from(s),
+            Self::TcpStream(s) => SockRef::from(&*s),
             #[cfg(unix)]
-            Self::UnixStream(s) => SockRef::from(s),
+            Self::UnixStream(s) => SockRef::from(&*s),
+            #[cfg(unix)]
+            Self::Descriptor(f) => return f.write_vectored(pieces),
             _ => return Err(invalid()),
         };
         socket.send_vectored_with_flags(pieces, NO_SIGNAL)
@@ -200,6 +261,8 @@ impl Socket {
             Self::Udp(s) => s.local_addr().map(Endpoint::Udp),
             #[cfg(unix)]
             Self::UnixDatagram(s) => s.local_addr().map(|a| super::unix::datagram_endpoint(&a)),
+            #[cfg(unix)]
+            Self::Descriptor(_) => Ok(Endpoint::Unnamed),
         }
     }
 
@@ -211,6 +274,8 @@ impl Socket {
             Self::Udp(s) => s.peer_addr().map(Endpoint::Udp),
             #[cfg(unix)]
             Self::UnixDatagram(s) => s.peer_addr().map(|a| super::unix::datagram_endpoint(&a)),
+            #[cfg(unix)]
+            Self::Descriptor(_) => Ok(Endpoint::Unnamed),
             _ => Err(invalid()),
         }
     }
@@ -227,12 +292,13 @@ impl Socket {
             Self::Udp(s) => SockRef::from(s),
             #[cfg(unix)]
             Self::UnixDatagram(s) => SockRef::from(s),
+            #[cfg(unix)]
+            Self::Descriptor(f) => SockRef::from(f),
         }
     }
 
     #[cfg(unix)]
-    pub(super) fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        use std::os::fd::AsFd;
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::TcpListener(l) => l.as_fd(),
             Self::TcpStream(s) => s.as_fd(),
@@ -240,6 +306,7 @@ impl Socket {
             Self::UnixStream(s) => s.as_fd(),
             Self::Udp(s) => s.as_fd(),
             Self::UnixDatagram(s) => s.as_fd(),
+            Self::Descriptor(f) => f.as_fd(),
         }
     }
 }

@@ -6,13 +6,14 @@
 use slab::Slab;
 
 use super::socket::Socket;
-use crate::net::{Group, NetError, Owner, Sid};
+use crate::net::{Group, NetError, NetStats, Owner, Sid};
 
 /// A read may find something.
 pub(super) const READABLE: u8 = 1;
 /// A write may be taken.
 pub(super) const WRITABLE: u8 = 2;
-/// The peer has sent its last byte, or the connection broke: a short read is not the last one.
+/// The peer has sent its last byte, or the connection broke: a short read is not the last one. Nor
+/// is it ever for a descriptor that is no socket.
 pub(super) const READ_CLOSED: u8 = 4;
 /// In its group's list of marks.
 pub(super) const MARKED: u8 = 8;
@@ -70,6 +71,8 @@ pub(super) struct Table {
     group_generations: Vec<u32>,
     /// Groups that may have marks, each once; the others leave it in [`Table::woken`].
     marked: Vec<u32>,
+    /// Sockets taken in so far.
+    opened: u64,
 }
 
 impl Table {
@@ -88,6 +91,7 @@ impl Table {
     /// Takes a socket in under the id that [`Table::next_sid`] gave last.
     pub(super) fn insert(&mut self, sid: Sid, group: Group, socket: Socket, flags: u8) {
         self.generations[sid.index() as usize] = sid.generation();
+        self.opened += 1;
         let index = self.sockets.insert(Entry {
             socket,
             group: group.index(),
@@ -95,6 +99,16 @@ impl Table {
             flags,
         });
         debug_assert_eq!(index, sid.index() as usize);
+    }
+
+    /// What there is to tell of sockets and groups.
+    pub(super) fn stats(&self) -> NetStats {
+        NetStats {
+            opened: self.opened,
+            sockets: self.sockets.len(),
+            groups: self.groups.len(),
+            ..NetStats::default()
+        }
     }
 
     pub(super) fn get(&self, sid: Sid) -> Result<&Entry, NetError> {

@@ -5,13 +5,15 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use hio::doing::prelude::*;
-use hio::doing::{Batch, Budget, Cause, Hook, Restarts, Step, Verdict};
+use hio::doing::{Batch, Budget, Cause, DoerState, Hook, Restarts, Step, Verdict};
 use hio::net::Group;
 
 use super::model::{End, Entry, Flaw, Outcome as Seen, Story, hook_name};
 use super::scenario::{self, HostOp, Kind, On, Op, Policy, Scenario, Spec, When, Yield};
 use super::wakenet::WakeNet;
 
+/// After each step, the figures are compared with so long a trace: it takes time.
+const LOOKS: usize = 60;
 /// A run by hand that goes on longer than this has no end.
 const PASSES_MAX: u64 = 100_000;
 
@@ -132,6 +134,9 @@ fn by_hand(
                 Ok(Step::Ended(outcome)) => break Some(Ok(outcome)),
                 Err(fault) => break Some(Err(fault)),
             }
+            if doist.app.trace.len() < LOOKS {
+                counts_agree(&doist, scenario);
+            }
         };
         if let Some(outcome) = step {
             return (doist, outcome);
@@ -201,6 +206,7 @@ fn host(doist: &mut Doist<App>, net: &mut WakeNet, op: &HostOp) {
 
 /// What can be seen after the run.
 pub fn story(doist: &Doist<App>, outcome: Result<Outcome, Fault>, scenario: &Scenario) -> Story {
+    counts_agree(doist, scenario);
     let end = |name: &String| {
         let id = doist.app.ids.get(name)?;
         Some(match doist.ended(*id)? {
@@ -228,6 +234,46 @@ pub fn story(doist: &Doist<App>, outcome: Result<Outcome, Fault>, scenario: &Sce
             Err(fault) => Seen::Fault(flaw(&fault), fault.also().iter().map(flaw).collect()),
         },
     }
+}
+
+/// Every figure of the Doist is what its doers wrote down, at any moment between two steps.
+pub fn counts_agree(doist: &Doist<App>, scenario: &Scenario) {
+    let specs = scenario::specs(scenario);
+    let tells = |kind| !matches!(kind, Kind::Plain | Kind::Parking);
+    let trace = &doist.app.trace;
+    let told = |hook: &str| trace.iter().filter(|e| e.hook == hook).count() as u64;
+    let stats = doist.stats();
+    let listing = doist.listing();
+    let open = |state| listing.iter().filter(|l| l.stats.state == state).count() as u64;
+    assert_eq!(stats.open, listing.len() as u64);
+    assert_eq!(stats.parked, open(DoerState::Parked));
+    assert_eq!(stats.timed, open(DoerState::Timed));
+    if specs.iter().all(|spec| tells(spec.kind)) {
+        assert_eq!(stats.recurs, told("recur"), "{:?}", doist.stats());
+        assert_eq!((stats.entered, stats.ended), (told("enter"), told("exit")));
+        assert_eq!(stats.failed, told("abort"));
+    }
+    let mut wakes = 0;
+    for spec in specs.iter().filter(|spec| tells(spec.kind)) {
+        let known = doist.app.ids.get(&spec.name).copied();
+        let Some(stats) = known.and_then(|id| doist.stats_of(id)) else {
+            continue;
+        };
+        let mine: Vec<&Entry> = trace.iter().filter(|e| *e.doer == *spec.name).collect();
+        let entered = mine.iter().rposition(|e| e.hook == "enter");
+        // Its latest id may be of one that was asked for and has not entered.
+        let mine = match (stats.state, entered) {
+            (DoerState::Added, _) | (_, None) => &[],
+            (_, Some(at)) => &mine[at..],
+        };
+        let recurs = || mine.iter().filter(|e| e.hook == "recur");
+        let (name, last) = (&spec.name, recurs().next_back());
+        assert_eq!(stats.recurs, recurs().count() as u64, "{name} {stats:?}");
+        let last = last.map(|e| Tyme::from_nanos(e.tyme));
+        assert_eq!(stats.last, last, "{name} {stats:?}");
+        wakes += stats.wakes;
+    }
+    assert!(wakes <= stats.wakes);
 }
 
 /// What can be seen of a fault.

@@ -174,12 +174,15 @@ pub fn each<'a>(list: &'a [Arc<Spec>], see: &mut dyn FnMut(&'a Arc<Spec>)) {
 
 /// Names of all doers whose end is compared, those that may never be entered included.
 pub fn names(scenario: &Scenario) -> Vec<String> {
+    let mut all = specs(scenario);
+    all.retain(|spec| spec.kind != Kind::Plain);
+    all.iter().map(|spec| spec.name.clone()).collect()
+}
+
+/// All doers, those that come later included.
+pub fn specs(scenario: &Scenario) -> Vec<Arc<Spec>> {
     let mut all = Vec::new();
-    let mut see = |spec: &Arc<Spec>| {
-        if spec.kind != Kind::Plain {
-            all.push(spec.name.clone());
-        }
-    };
+    let mut see = |spec: &Arc<Spec>| all.push(Arc::clone(spec));
     each(&scenario.doers, &mut see);
     for act in &scenario.host {
         if let HostOp::Extend(spec) = &act.what {
