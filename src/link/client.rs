@@ -387,9 +387,11 @@ impl Client {
             if news.any() {
                 self.link.lend(&mut turn.shared.pool);
                 each(&mut self.link);
-                let done = self.link.act(&mut turn);
+                let mut done = self.link.act(&mut turn);
                 if done.has(News::CLOSED) && !news.has(News::CLOSED) {
                     each(&mut self.link);
+                } else if done.has(News::DRAINED) {
+                    done = self.link.put_off(done, &mut turn);
                 }
                 news = news.and(done);
             }

@@ -16,7 +16,8 @@ pub enum Event {
     /// Bytes came. Only from [`service`](super::Server::service) and its parts, not from
     /// [`service_each`](super::Server::service_each), which tells its closure.
     Received(RemoterId),
-    /// A queue that had been waiting for the peer has been sent.
+    /// A queue that had been waiting for the peer, or was [`Full`](super::TxError::Full), has been
+    /// sent.
     Drained(RemoterId),
     /// The peer has ended its side. Our side may still send.
     Cutoff(RemoterId),

@@ -16,6 +16,7 @@
 mod ending;
 mod figures;
 mod secure;
+mod sending;
 
 use std::time::Duration;
 
@@ -238,7 +239,7 @@ impl Link {
         self.asked = true;
         match taken == data.len() {
             true => Ok(()),
-            false => Err(TxError::Full { taken }),
+            false => Err(self.full_at(taken)),
         }
     }
 
@@ -271,7 +272,7 @@ impl Link {
         self.rx.consume(taken);
         match taken == len {
             true => Ok(()),
-            false => Err(TxError::Full { taken }),
+            false => Err(self.full_at(taken)),
         }
     }
 
@@ -395,6 +396,7 @@ impl Link {
     pub(super) fn stand(&mut self, sid: Sid, tyme: Tyme) {
         self.sid = sid;
         self.state = State::Open;
+        self.blocked = self.room() == 0; // somebody may have been told that it is full
         self.active = tyme;
         self.since = tyme;
     }
@@ -604,79 +606,6 @@ impl Link {
             }
             written => self.sent(written, turn),
         }
-    }
-
-    /// Writes on what the socket had not taken before.
-    #[cold]
-    fn send_on(&mut self, turn: &mut Turn<'_>) -> News {
-        if self.tx.is_empty() {
-            return News::NONE;
-        }
-        let written = turn.net.write(self.sid, self.tx.data());
-        self.sent(written, turn)
-    }
-
-    /// After a write that did not take all, or that had been waited for, or failed.
-    #[cold]
-    fn sent(&mut self, written: Result<usize, NetError>, turn: &mut Turn<'_>) -> News {
-        let drained = match written {
-            Ok(n) => self.flush(n, turn),
-            Err(why) => self.lose(why, turn),
-        };
-        match self.closed() {
-            Some(_) => News::CLOSED,
-            None => News::NONE.and_if(drained, News::DRAINED),
-        }
-    }
-
-    /// Writes until all is taken or the socket takes no more; it has just taken `first` bytes.
-    /// True when the queue had been waiting for the socket and is empty now.
-    fn flush(&mut self, first: usize, turn: &mut Turn<'_>) -> bool {
-        let (mut n, mut took) = (first, false);
-        while n > 0 {
-            self.show_sent(n, turn);
-            self.tx.consume(n);
-            self.count_sent(n, turn);
-            took = true;
-            if self.tx.is_empty() {
-                break;
-            }
-            match turn.net.write(self.sid, self.tx.data()) {
-                Ok(more) => n = more,
-                Err(why) => return self.lose(why, turn),
-            }
-        }
-        self.wrote(took, turn)
-    }
-
-    /// After writing: notes whether some of it waits. True when it had waited and does no more.
-    fn wrote(&mut self, took: bool, turn: &mut Turn<'_>) -> bool {
-        if took {
-            self.active = turn.tyme;
-        }
-        let was = self.blocked;
-        // What waits for a handshake does not wait for the socket.
-        self.blocked = self.waits_for_socket();
-        turn.shared.stats.tx_pauses += u64::from(self.blocked && !was);
-        if self.stands() {
-            if !self.blocked {
-                self.hard = Tyme::NEVER;
-            } else if took || !was {
-                self.hard = turn.tyme + turn.shared.limits.write_stall;
-                self.rearm = true;
-            }
-        }
-        was && !self.blocked
-    }
-
-    /// A write failed: takes in what the peer sent before it went, then ends. False.
-    #[cold]
-    fn lose(&mut self, why: NetError, turn: &mut Turn<'_>) -> bool {
-        if self.state == State::Open {
-            self.receive(turn);
-        }
-        self.end(CloseReason::from_loss(why), turn);
-        false
     }
 
     /// Carries out what was asked for.

@@ -393,9 +393,13 @@ pub(super) fn attend(
     if news.any() {
         ix.lend(&mut turn.shared.pool);
         each(ix);
-        let done = ix.act(turn);
-        if done.has(News::CLOSED) && !news.has(News::CLOSED) {
-            each(ix);
+        let mut done = ix.act(turn);
+        if done.any() {
+            if done.has(News::CLOSED) && !news.has(News::CLOSED) {
+                each(ix);
+            } else if done.has(News::DRAINED) {
+                done = ix.put_off(done, turn);
+            }
         }
         news = news.and(done);
     }
