@@ -49,6 +49,7 @@ impl Fabric {
             resets,
             waiting: VecDeque::new(),
             half: 0,
+            shut: false,
         };
         let host = &mut self.hosts[node as usize];
         let socket = Socket::Listener(Box::new(listener));
@@ -351,7 +352,7 @@ impl Fabric {
         else {
             return;
         };
-        if state.waiting.len() + state.half > state.backlog {
+        if state.shut || state.waiting.len() + state.half > state.backlog {
             // As Linux does: no answer, so that the other side tries again.
             return self.syn_overflows(id);
         }

@@ -39,6 +39,8 @@ pub(super) struct Listener {
     pub(super) waiting: VecDeque<Sid>,
     /// Connections whose handshake is under way.
     pub(super) half: usize,
+    /// Nobody else is let in.
+    pub(super) shut: bool,
 }
 
 /// How far a stream is.

@@ -193,9 +193,19 @@ impl Fabric {
     // ---- ending
 
     pub(super) fn shutdown(&mut self, node: u32, sid: Sid, how: Shutdown) -> Result<(), NetError> {
-        let entry = self.hosts[node as usize].table.get_mut(sid)?;
-        let Socket::Stream(stream) = &mut entry.socket else {
-            return Err(NetError::Invalid);
+        let host = &mut self.hosts[node as usize];
+        let stream = match (&mut host.table.get_mut(sid)?.socket, how) {
+            (Socket::Stream(stream), _) => stream,
+            (Socket::Listener(listener), Shutdown::Receive) => {
+                listener.shut = true;
+                if let Endpoint::Unix(path) = &listener.local {
+                    if host.files.get(path) == Some(&Some(sid)) {
+                        host.files.remove(path);
+                    }
+                }
+                return Ok(());
+            }
+            _ => return Err(NetError::Invalid),
         };
         match stream.phase {
             Phase::Broken | Phase::Dialling => return Err(NetError::NotConnected),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hio::net::{ListenOptions, NetError, Shutdown, Sid, SocketOption};
+use hio::net::{ConnectOptions, ListenOptions, NetError, Owner, Shutdown, Sid, SocketOption};
 
 use super::tale::text;
 use super::{
@@ -23,7 +23,8 @@ stories! {
         ending_twice_is_no_error
         a_receiving_side_that_is_shut_reads_as_the_end
         shutting_both_sides_is_seen_by_the_peer
-        a_listener_has_no_sides
+        a_listener_has_no_sending_side
+        a_listener_that_is_shut_keeps_those_who_wait
         writing_to_who_has_gone_is_an_error
         what_was_sent_before_the_close_is_read_after_it
         a_server_that_hangs_up_at_once
@@ -163,11 +164,37 @@ fn shutting_both_sides_is_seen_by_the_peer(t: &mut Tale<'_>) {
     t.note("B reads to the end", (text(&got), how));
 }
 
-fn a_listener_has_no_sides(t: &mut Tale<'_>) {
+fn a_listener_has_no_sending_side(t: &mut Tale<'_>) {
     let (listener, _) = t.listen(B, &ListenOptions::default());
-    for how in [Shutdown::Receive, Shutdown::Send, Shutdown::Both] {
+    for how in [Shutdown::Send, Shutdown::Both] {
         t.see(B, "shuts a listener", |net| net.shutdown(listener, how));
     }
+}
+
+/// As a server does that comes to its end. Not every system can: then it is not done at all.
+fn a_listener_that_is_shut_keeps_those_who_wait(t: &mut Tale<'_>) {
+    let (listener, at) = t.listen(B, &ListenOptions::default());
+    let first = t.dial(&at);
+    t.stands(first);
+    t.calm();
+    let shut = t.at(B, |net| net.shutdown(listener, Shutdown::Receive));
+    if shut.is_ok() {
+        let second = t.at(A, |net| {
+            let group = net.group(Owner::NONE);
+            net.connect(group, &at, &ConnectOptions::default())
+        });
+        t.calm();
+        let stands = second.and_then(|sid| t.at(A, |net| net.connected(sid)));
+        t.note("a second one stands", stands == Ok(true));
+    } else {
+        t.note("a second one stands", false);
+    }
+    let (server, _) = t.accept(listener);
+    t.write(A, first, b"here");
+    let got = t.read(B, server, 4);
+    t.note("B reads", text(&got));
+    let more = t.at(B, |net| net.accept(listener));
+    t.note("more wait", more.is_ok_and(|one| one.is_some()));
 }
 
 /// Whether it is a reset or a broken pipe, and at which write, depends on what came back when.
