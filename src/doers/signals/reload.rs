@@ -29,7 +29,7 @@ use crate::tyme::Tyme;
 ///     Ok(()) // read something
 /// })?);
 /// assert_eq!(doist.get(reload).map(ReloadDoer::reloads), Some(0));
-/// # Ok::<(), NetError>(())
+/// # Ok::<(), hio::net::NetError>(())
 /// ```
 pub struct ReloadDoer {
     heard: Heard,

@@ -355,7 +355,7 @@ impl Net for MioNet {
     }
 
     fn mark(&mut self, sid: Sid) {
-        self.table.mark(sid);
+        self.table.mark_again(sid);
     }
 
     fn listen(

@@ -155,7 +155,12 @@ impl Table {
 
     /// Puts a socket in its group's list, once.
     pub(super) fn mark(&mut self, sid: Sid) {
-        // What is known may be older than what is there: the next operation is to ask the system.
+        self.heard(sid, 0, true);
+    }
+
+    /// The same for whoever wants to look again. What is known may be older than what is there: so
+    /// the next operation is to ask the system.
+    pub(super) fn mark_again(&mut self, sid: Sid) {
         let may_ask = self.get(sid).is_ok_and(|entry| !entry.is(CONNECTING));
         self.heard(sid, if may_ask { READABLE } else { 0 }, true);
     }
