@@ -108,6 +108,8 @@ unsafe fn limits(pointer: *const hio_limits) -> Result<Limits, Error> {
         handshake: span(given.handshake_ns, usual.handshake),
         linger: span(given.linger_ns, usual.linger),
         drain: span(given.drain_ns, usual.drain),
+        // For servers that wait for a pause in what is said; the ones here close in order at once.
+        drain_quiet: usual.drain_quiet,
         accept_pause: span(given.accept_pause_ns, usual.accept_pause),
         // The driver takes them after each service; its own queue is the one that is bounded.
         events_max: Buffer::MAX,

@@ -75,7 +75,8 @@ impl Driver {
         let found = self.servers.get_mut(handle);
         let end = found.ok_or_else(|| Error::handle("server", handle))?;
         if end.server.opened() {
-            end.server.drain(&mut self.net);
+            end.server.stop_listening(&mut self.net);
+            end.server.close_all_ix();
             end.drains = true;
             // One without links says so in the next tick, like any other.
             Self::arm(&mut self.timers, &mut end.armed, Tyme::ZERO, handle);
