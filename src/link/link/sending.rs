@@ -19,8 +19,8 @@ impl Link {
     #[cold]
     pub(super) fn send_on(&mut self, turn: &mut Turn<'_>) -> News {
         if self.tx.is_empty() {
-            self.blocked = false; // it was put off
-            return News::DRAINED;
+            // Nothing waits, unless telling of it was put off.
+            return News::NONE.and_if(std::mem::take(&mut self.blocked), News::DRAINED);
         }
         let written = turn.net.write(self.sid, self.tx.data());
         self.sent(written, turn)
