@@ -24,9 +24,9 @@ pub(crate) mod common;
 #[path = "common/histogram.rs"]
 mod histogram;
 #[path = "control_loop/operator.rs"]
-mod operator;
+pub(crate) mod operator;
 #[path = "control_loop/rig.rs"]
-mod rig;
+pub(crate) mod rig;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -142,14 +142,10 @@ fn control(options: Options) -> Result<(), Fault> {
         Wait::Sleep => Wake::OnTick,
         Wait::Poll | Wait::Epoll => Wake::Now,
     };
-    let mut doist = Doist::new(Rig::new(options.at))
-        .with_tock(PERIOD)
+    let mut doist = doist(options.at, options.stall)
         .with_limit(options.secs)
         .with_overrun(options.overrun)
         .with_wake(wake);
-    let stall = options.stall;
-    doist.named("control").add(Control { stall });
-    doist.named("telemetry").add(Telemetry);
     doist.named("signals").add(SignalDoer::new(&mut net)?);
     doist.enter(&mut net)?;
     let at = doist.app.server.eha();
@@ -184,6 +180,14 @@ fn control(options: Options) -> Result<(), Fault> {
     let known = doist.app.periods + doist.overruns().missed;
     let within = [doist.app.due - begin, end - begin];
     periods_add_up(known, doist.overruns().realigned, within)
+}
+
+/// The rig and its line to operators, in periods.
+pub(crate) fn doist(at: Endpoint, stall: Duration) -> Doist<Rig> {
+    let mut doist = Doist::new(Rig::new(at)).with_tock(PERIOD);
+    doist.named("control").add(Control { stall });
+    doist.named("telemetry").add(Telemetry);
+    doist
 }
 
 /// The loop. Gives how it ended, and how long its turns worked.

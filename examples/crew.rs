@@ -40,7 +40,7 @@ Echoes what its clients send, on many cores; every message is hashed first.
     --rounds R          how often each message is hashed (default: 100)";
 
 #[derive(Clone, Debug)]
-struct Options {
+pub(crate) struct Options {
     members: usize,
     at: Endpoint,
     limit: Option<Duration>,
@@ -51,14 +51,14 @@ struct Options {
 
 fn main() -> ExitCode {
     env_logger::init();
-    common::run("crew", HELP, options(), serve)
+    let options = options(lexopt::Parser::from_env());
+    common::run("crew", HELP, options, serve)
 }
 
-fn options() -> Result<Options, Usage> {
+pub(crate) fn options(mut args: lexopt::Parser) -> Result<Options, Usage> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut members, mut at, mut size) = (cores, Endpoint::host("127.0.0.1", 0), 64);
     let (mut limit, mut by_hand, mut rounds) = (None, false, 100);
-    let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("members") => members = args.value()?.parse()?,
@@ -89,7 +89,7 @@ fn options() -> Result<Options, Usage> {
 }
 
 /// What a member did, for the last lines.
-type Served = Arc<Mutex<(u64, u64)>>;
+pub(crate) type Served = Arc<Mutex<(u64, u64)>>;
 
 fn serve(mut options: Options) -> Result<(), Fault> {
     if !options.by_hand {
@@ -148,19 +148,31 @@ fn sharing() -> ListenOptions {
     }
 }
 
-/// A member: its own server on the port of all, or one that gets its connections by mail.
+/// A member: what serves in it, until a signal comes or its time is over.
 fn member(
     seat: &mut Seat<'_>,
     options: &Options,
     mailbox: &Mailbox<Handed>,
     tally: &Served,
-    mut ready: Post<Endpoint>,
+    ready: Post<Endpoint>,
 ) -> Result<Doist<()>, Fault> {
     let mut doist = Doist::new(());
     doist.named("signals").add(SignalDoer::new(seat.net)?);
     if let Some(limit) = options.limit {
         doist = doist.with_limit(limit);
     }
+    serves(&mut doist, options, mailbox, tally, ready);
+    Ok(doist)
+}
+
+/// Its own server on the port of all, or one that gets its connections by mail.
+pub(crate) fn serves(
+    doist: &mut Doist<()>,
+    options: &Options,
+    mailbox: &Mailbox<Handed>,
+    tally: &Served,
+    mut ready: Post<Endpoint>,
+) {
     let (size, rounds, tally) = (options.size, options.rounds, Arc::clone(tally));
     let each = move |ix: &mut Remoter| echo(ix, size, rounds, &tally);
     if options.by_hand {
@@ -177,7 +189,6 @@ fn member(
             Ok(Done(ready.send(cx.net, at.clone()).is_ok()))
         }));
     }
-    Ok(doist)
 }
 
 /// Hashes and sends back every whole message.
@@ -202,7 +213,7 @@ fn echo(ix: &mut Remoter, size: usize, rounds: u32, tally: &Served) {
     }
 }
 
-/// Accepts, and hands to each in turn.
+/// The member that accepts for the others.
 fn acceptor(
     seat: &mut Seat<'_>,
     options: &Options,
@@ -214,13 +225,22 @@ fn acceptor(
     if let Some(limit) = options.limit {
         doist = doist.with_limit(limit);
     }
-    let mut told = told.clone();
+    accepts(&mut doist, options, posts, told.clone());
+    Ok(doist)
+}
+
+/// Accepts, and hands to each in turn.
+pub(crate) fn accepts(
+    doist: &mut Doist<()>,
+    options: &Options,
+    posts: &[Post<Handed>],
+    mut told: Post<Endpoint>,
+) {
     let doer = AcceptorDoer::new(options.at.clone(), ListenOptions::default(), posts.to_vec());
     doist.named("acceptor").add(doer.on_open(move |at| {
         // From outside of a doer, any net will do.
         let _ = told.send(&mut NullNet::default(), at.clone());
     }));
-    Ok(doist)
 }
 
 /// Says where they listen once all do, and ends.

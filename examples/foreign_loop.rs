@@ -17,7 +17,7 @@ pub(crate) mod common;
 #[path = "foreign_loop/devices.rs"]
 mod devices;
 #[path = "foreign_loop/inside.rs"]
-mod inside;
+pub(crate) mod inside;
 #[path = "foreign_loop/source.rs"]
 mod source;
 

@@ -16,11 +16,11 @@
 pub(crate) mod common;
 
 #[path = "game_loop/arena.rs"]
-mod arena;
+pub(crate) mod arena;
 #[path = "common/histogram.rs"]
 mod histogram;
 #[path = "game_loop/peers.rs"]
-mod peers;
+pub(crate) mod peers;
 #[path = "game_loop/town.rs"]
 mod town;
 
@@ -54,7 +54,7 @@ It prints `listening on ADDR` and its figures, ends by itself, or in order on SI
 and fails when an answer is wrong, a player is lost, or time does not add up.";
 
 /// A frame, and a tick of the game: 1/60 s.
-const FRAME: Duration = Duration::from_nanos(16_666_667);
+pub(crate) const FRAME: Duration = Duration::from_nanos(16_666_667);
 /// What the game does for its display only.
 const HITCH: Duration = Duration::from_millis(400);
 /// All players must have joined by then.
@@ -94,11 +94,8 @@ fn game(options: Options) -> Result<(), Fault> {
     let mut net = MioNet::new()?;
     let (server_tls, client_tls) = tls()?;
     let server = Server::new(options.at, ListenOptions::default(), Limits::default());
-    let game = Game::new(server.with_tls(server_tls), options.peers);
-    let mut doist = Doist::new(game).with_tock(FRAME);
+    let mut doist = doist(server.with_tls(server_tls), options.peers);
     doist.named("signals").add(SignalDoer::new(&mut net)?);
-    doist.named("rules").add(Rules);
-    doist.named("arena").add(Arena);
     doist.enter(&mut net)?;
     let at = doist.app.server.eha();
     say(format_args!(
@@ -136,6 +133,14 @@ fn game(options: Options) -> Result<(), Fault> {
         true => Ok(()),
         false => Err(Fault::msg("the town's slices do not come to its passes")),
     }
+}
+
+/// The game for so many players, a tick a frame.
+pub(crate) fn doist(server: Server, players: usize) -> Doist<Game> {
+    let mut doist = Doist::new(Game::new(server, players)).with_tock(FRAME);
+    doist.named("rules").add(Rules);
+    doist.named("arena").add(Arena);
+    doist
 }
 
 /// A certificate that lives as long as this program, for both ends.

@@ -23,17 +23,33 @@ mod channels;
 #[path = "../examples/communicator.rs"]
 #[expect(dead_code, reason = "its main is of no use here")]
 mod communicator;
+#[cfg(target_os = "linux")]
+#[path = "../examples/control_loop.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod control_loop;
+#[path = "../examples/crew.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod crew;
 #[path = "../examples/echo_client.rs"]
 #[expect(dead_code, reason = "its main is of no use here")]
 mod echo_client;
 #[path = "support/failing.rs"]
 mod failing;
+#[cfg(target_os = "linux")]
+#[path = "../examples/foreign_loop.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod foreign_loop;
+#[path = "../examples/game_loop.rs"]
+#[expect(dead_code, reason = "its main is of no use here")]
+mod game_loop;
 #[path = "../examples/http_get.rs"]
 #[expect(dead_code, reason = "its main is of no use here")]
 mod http_get;
 #[path = "../examples/http_server.rs"]
 #[expect(dead_code, reason = "its main is of no use here")]
 mod http_server;
+#[path = "examples_torture/loops.rs"]
+mod loops;
 #[path = "examples_torture/programs.rs"]
 mod programs;
 #[path = "../examples/raw_http.rs"]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hio::doing::Fault;
 
-use crate::rig::{EVERY, STATE};
+use super::rig::{EVERY, STATE, TARGET};
 
 /// What it saw.
 #[derive(Debug, Default)]
@@ -37,22 +37,54 @@ impl Operator {
 }
 
 fn operate(at: SocketAddr) -> std::io::Result<Seen> {
-    let mut seen = Seen::default();
+    let mut check = Check::new();
     let Ok(mut stream) = TcpStream::connect(at) else {
-        return Ok(seen); // the loop has ended before it began to talk
+        return Ok(check.seen); // the loop has ended before it began to talk
     };
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut target = 1.0f64;
-    if stream.write_all(&target.to_le_bytes()).is_err() {
-        return Ok(seen);
+    if stream.write_all(&check.target()).is_err() {
+        return Ok(check.seen);
     }
-    let (mut last, mut since): (_, Option<u64>) = (None, None);
     let mut state = [0; STATE];
-    while seen.wrong.is_none() {
+    while check.seen.wrong.is_none() {
         if stream.read_exact(&mut state).is_err() {
             break; // cut: whether that was too soon, the number of states tells
         }
+        if check.hear(&state) && stream.write_all(&check.target()).is_err() {
+            break;
+        }
+    }
+    Ok(check.seen)
+}
+
+/// Verifies what is told, and says what to aim at.
+pub(crate) struct Check {
+    pub(crate) seen: Seen,
+    target: f64,
+    /// Tyme and period of the last state.
+    last: Option<(u64, u64)>,
+    /// The period since which it aims at the target.
+    since: Option<u64>,
+}
+
+impl Check {
+    pub(crate) fn new() -> Self {
+        Self {
+            seen: Seen::default(),
+            target: 1.0,
+            last: None,
+            since: None,
+        }
+    }
+
+    /// The target, as it is sent.
+    pub(crate) const fn target(&self) -> [u8; TARGET] {
+        self.target.to_le_bytes()
+    }
+
+    /// Hears a state. True when that gives it a new target, which is to be sent.
+    pub(crate) fn hear(&mut self, state: &[u8; STATE]) -> bool {
         let [tyme, period, told, position] = std::array::from_fn(|at| {
             let mut number = [0; 8];
             number.copy_from_slice(&state[at * 8..][..8]);
@@ -60,26 +92,21 @@ fn operate(at: SocketAddr) -> std::io::Result<Seen> {
         });
         let (tyme, period) = (u64::from_le_bytes(tyme), u64::from_le_bytes(period));
         let (told, position) = (f64::from_le_bytes(told), f64::from_le_bytes(position));
-        seen.states += 1;
+        self.seen.states += 1;
+        let last = self.last.replace((tyme, period));
         if last.is_some_and(|(t, p)| period != p + EVERY || tyme < t + EVERY * 1_000_000) {
-            seen.wrong = Some(format!("period {period} at {tyme} ns follows {last:?}"));
+            self.seen.wrong = Some(format!("period {period} at {tyme} ns follows {last:?}"));
         }
-        last = Some((tyme, period));
-        if told != target {
-            continue; // it is on its way
+        // Until its target is told, that is on its way.
+        if told != self.target || period - *self.since.get_or_insert(period) < 700 {
+            return false;
         }
-        if period - *since.get_or_insert(period) < 700 {
-            continue;
+        if (position - self.target).abs() > 0.02 {
+            self.seen.wrong = Some(format!("at {position}, not at {}", self.target));
         }
-        if (position - target).abs() > 0.02 {
-            seen.wrong = Some(format!("at {position}, not at {target}"));
-        }
-        seen.reached += 1;
-        target = -target;
-        since = None;
-        if stream.write_all(&target.to_le_bytes()).is_err() {
-            break;
-        }
+        self.seen.reached += 1;
+        self.target = -self.target;
+        self.since = None;
+        true
     }
-    Ok(seen)
 }

@@ -6,7 +6,7 @@ use hio::doing::prelude::*;
 use hio::link::{Event, Limits, RemoterId, Server};
 use hio::net::{Endpoint, ListenOptions};
 
-use crate::histogram::Histogram;
+use super::histogram::Histogram;
 
 /// The program's own state.
 pub(crate) struct Rig {

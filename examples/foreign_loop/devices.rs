@@ -13,7 +13,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::common::{content, say};
+use super::common::{content, say};
 
 /// What the doers have found.
 #[derive(Default)]

@@ -13,8 +13,8 @@ use hio::doing::{Advance, Step};
 use hio::link::{Limits, Server};
 use hio::net::{Endpoint, ListenOptions, MioNet};
 
-use crate::common::{self, content, say};
-use crate::source::{DoistSource, Inside};
+use super::common::{self, content, say};
+use super::source::{DoistSource, Inside};
 
 /// What calloop lends to its callbacks.
 struct Host {
@@ -33,14 +33,14 @@ struct Host {
 }
 
 /// Beats of a doer that has nothing to do with sockets.
-type Beats = u64;
+pub(crate) type Beats = u64;
 const BEAT: Duration = Duration::from_millis(50);
 /// How often the client of calloop's says something.
 const TALK: Duration = Duration::from_millis(5);
 
 /// Runs for so long: `Limit`. Otherwise a signal has ended it.
 pub(crate) fn run(secs: Duration) -> Result<Outcome, Fault> {
-    let (doist, net, at) = doist()?;
+    let (doist, net, at) = entered()?;
     let mut events: EventLoop<'_, Host> = EventLoop::try_new()?;
     let handle = events.handle();
     let source = Dispatcher::new(DoistSource::new(doist, net)?, stepped);
@@ -101,17 +101,10 @@ pub(crate) fn run(secs: Duration) -> Result<Outcome, Fault> {
     Ok(host.ended.unwrap_or(Outcome::Limit))
 }
 
-/// An echo server and a heart, entered.
-fn doist() -> Result<(Doist<Beats>, MioNet, std::net::SocketAddr), Fault> {
+/// It on a net, listening, and where.
+fn entered() -> Result<(Doist<Beats>, MioNet, std::net::SocketAddr), Fault> {
     let mut net = MioNet::new()?;
-    let mut doist = Doist::new(0).with_tock(Duration::from_millis(1));
-    let at = Endpoint::host("127.0.0.1", 0);
-    let server = Server::new(at, ListenOptions::default(), Limits::default());
-    let echo = doist.add(EchoServerDoer::new(server));
-    doist.add(doify(|_tyme, cx: &mut Cx<'_, Beats>| {
-        *cx.app += 1;
-        Ok(After(BEAT))
-    }));
+    let (mut doist, echo) = doist(Endpoint::host("127.0.0.1", 0));
     doist.add(SignalDoer::new(&mut net)?);
     doist.enter(&mut net)?;
     let at = doist.get(echo).map(|echo| echo.server().eha());
@@ -119,6 +112,18 @@ fn doist() -> Result<(Doist<Beats>, MioNet, std::net::SocketAddr), Fault> {
     say(format_args!("listening on {}", common::plain(&at)))?;
     let at = at.addr().ok_or_else(|| Fault::msg("it listens nowhere"))?;
     Ok((doist, net, at))
+}
+
+/// An echo server and a heart.
+pub(crate) fn doist(at: Endpoint) -> (Doist<Beats>, Id<EchoServerDoer>) {
+    let mut doist = Doist::new(0).with_tock(Duration::from_millis(1));
+    let server = Server::new(at, ListenOptions::default(), Limits::default());
+    let echo = doist.add(EchoServerDoer::new(server));
+    doist.add(doify(|_tyme, cx: &mut Cx<'_, Beats>| {
+        *cx.app += 1;
+        Ok(After(BEAT))
+    }));
+    (doist, echo)
 }
 
 /// What calloop does after each step of the Doist.

@@ -1,6 +1,7 @@
 //! The players, in a thread of their own with a Doist of their own: each predicts what it must
 //! hear, and notes what it heard instead.
 
+use std::ops::Range;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use hio::link::tls::ClientTls;
 use hio::link::{Client, Limits};
 use hio::net::{ConnectOptions, Endpoint, MioNet};
 
-use crate::arena::{MESSAGE, numbers, put};
+use super::arena::{MESSAGE, numbers, put};
 
 /// What came of all of them.
 #[derive(Debug, Default)]
@@ -31,10 +32,7 @@ pub(crate) struct Peers {
 impl Peers {
     /// Starts so many players of a server; each makes a move in every span, and waits for its answer.
     pub(crate) fn start(count: usize, at: &Endpoint, tls: &ClientTls, every: Duration) -> Self {
-        let mut doist = Doist::new(Tally::default()).with_tock(Duration::from_millis(1));
-        for who in 0..count {
-            doist.add(Peer::new(who, count, at, tls, every));
-        }
+        let mut doist = players(0..count, at, Some(tls), every);
         let stop = doist.stop_handle();
         let thread = std::thread::spawn(move || {
             let mut net = MioNet::new().map_err(|e| e.to_string())?;
@@ -58,6 +56,29 @@ impl Peers {
     }
 }
 
+/// These players of a server.
+pub(crate) fn players(
+    which: Range<usize>,
+    at: &Endpoint,
+    tls: Option<&ClientTls>,
+    every: Duration,
+) -> Doist<Tally> {
+    let mut doist = Doist::new(Tally::default()).with_tock(Duration::from_millis(1));
+    let count = which.len();
+    for (place, who) in which.enumerate() {
+        let client = Client::new(at.clone(), ConnectOptions::default(), Limits::default());
+        let client = match tls {
+            Some(tls) => client.with_tls(tls.clone()),
+            None => client,
+        };
+        let part = u32::try_from(place).unwrap_or(0);
+        // So that not all of them move at once.
+        let first = every * part / u32::try_from(count).unwrap_or(1);
+        doist.add(Peer::new(client, who, first, every));
+    }
+    doist
+}
+
 struct Peer {
     client: Client,
     who: i64,
@@ -73,18 +94,15 @@ struct Peer {
 }
 
 impl Peer {
-    fn new(who: usize, of: usize, at: &Endpoint, tls: &ClientTls, every: Duration) -> Self {
-        let client = Client::new(at.clone(), ConnectOptions::default(), Limits::default());
-        let part = u32::try_from(who).unwrap_or(0);
+    fn new(client: Client, who: usize, first: Duration, every: Duration) -> Self {
         Self {
-            client: client.with_tls(tls.clone()),
+            client,
             who: i64::try_from(who).unwrap_or(-1),
             sequence: 0,
             expects: (0, 0),
             tick: 0,
             asked: None,
-            // So that not all of them move at once.
-            next: Tyme::ZERO + every * part / u32::try_from(of.max(1)).unwrap_or(1),
+            next: Tyme::ZERO + first,
             every,
         }
     }
