@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::{Letter, Mailbox, Post, Refused};
 use crate::doing::{Cx, Doer, Fault, Next};
-use crate::link::{Link, NotTaken, Remoter, Server};
+use crate::link::{Link, NotTaken, OpenError, Remoter, Server};
 use crate::net::{Endpoint, Group, ListenOptions, Net, NetError, Sid};
 use crate::tyme::Tyme;
 
@@ -165,13 +165,18 @@ impl<A: ?Sized> Doer<A> for AcceptorDoer {
     fn enter(&mut self, cx: &mut Cx<'_, A>) -> Result<Next, Fault> {
         let group = cx.net.group(cx.ask.owner());
         self.group = Some(group);
-        let listener = cx.net.listen(group, &self.at, &self.options)?;
+        let at = &self.at;
+        let cannot = |why| OpenError::Listen {
+            at: at.clone(),
+            why,
+        };
+        let listener = cx.net.listen(group, at, &self.options).map_err(cannot)?;
         self.listener = Some(listener);
         for post in &mut self.posts {
             post.open(cx.net, cx.ask.owner())?;
         }
         if let Some(tell) = &mut self.opened {
-            tell(&cx.net.local(listener)?);
+            tell(&cx.net.local(listener).map_err(cannot)?);
         }
         Ok(Next::Park(Tyme::NEVER))
     }
