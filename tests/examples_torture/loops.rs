@@ -127,13 +127,15 @@ fn a2_game_loop() {
 
 #[cfg(target_os = "linux")]
 mod on_linux {
-    //! Programs that need what only Linux has, though not here.
+    //! The examples that are built on Linux only.
 
     use hio::link::Client;
-    use hio::net::ConnectOptions;
+    use hio::net::{ConnectOptions, NetError};
 
     use super::super::control_loop::operator::Check;
     use super::super::control_loop::rig::STATE;
+    use super::super::failing::Plan;
+    use super::super::whole::{Blocking, world};
     use super::super::{control_loop, foreign_loop};
     use super::*;
 
@@ -175,7 +177,7 @@ mod on_linux {
         }
     }
 
-    /// How many targets were reached, and states heard.
+    /// Verifies so many states; writes how many targets were reached, and how many states it heard.
     fn operate(wants: u64, net: &mut dyn Net, mut out: Out) -> Result<(), Fault> {
         let at = Endpoint::host("server.sim", 7000);
         let client = Client::new(at, ConnectOptions::default(), Limits::default());
@@ -205,12 +207,24 @@ mod on_linux {
         let example = Example {
             name: "control_loop",
             server: &rig,
-            client: &|net: &mut dyn Net, out: Out| operate(10, net, out),
-            whole: &|text| text == "0 10",
+            // A few: its loop runs a thousand times a second.
+            client: &|net: &mut dyn Net, out: Out| operate(4, net, out),
+            whole: &|text| text == "0 4",
         };
         let counts = example.torture();
         reached(&counts, &EVERYBODY);
         reached(&counts, &[Call::Resolve]);
+    }
+
+    #[test]
+    fn an_operator_of_the_control_loop_sees_its_targets_reached() {
+        let (mut sim, server, client) = world();
+        let plan = Plan::new(Call::Read, NetError::Reset, usize::MAX);
+        let (mut rigs, out) = ([rig(server)], Out::default());
+        let mut net = Blocking::new(&mut sim, client, &plan, &mut rigs);
+        operate(160, &mut net, out.clone()).expect("nothing fails");
+        assert_eq!(out.text(), "2 160");
+        rigs[0].end(&mut sim, &plan);
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl Out {
         };
         Self(Arc::new(Mutex::new(written)))
     }
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("no panic").bytes.clone()).expect("text")
     }
     fn failed(&self) -> bool {
