@@ -208,8 +208,8 @@ mod on_linux {
             name: "control_loop",
             server: &rig,
             // A few: its loop runs a thousand times a second.
-            client: &|net: &mut dyn Net, out: Out| operate(4, net, out),
-            whole: &|text| text == "0 4",
+            client: &|net: &mut dyn Net, out: Out| operate(3, net, out),
+            whole: &|text| text == "0 3",
         };
         let counts = example.torture();
         reached(&counts, &EVERYBODY);
